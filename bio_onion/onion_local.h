@@ -1,0 +1,222 @@
+/*
+ * onion_local.h - what the files of the library share.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Who calls whom: stack, start, stop and print use the chain; the chain knows
+ * layers and the wire; a layer uses its session, a session its port. Nothing
+ * calls upwards: a port reaches the BIO below its layer, and only that.
+ */
+
+#ifndef ONION_LOCAL_H
+# define ONION_LOCAL_H
+
+# include <openssl/err.h>
+# include "bio_onion.h"
+
+/*
+ * onion_err.c: errors.
+ */
+
+/* Raises an ONION_R_* (or ERR_R_*) reason; the text is printf's. */
+# define ONION_raise(...) \
+    onion_err_raise(OPENSSL_FILE, OPENSSL_LINE, OPENSSL_FUNC, __VA_ARGS__)
+
+void onion_err_raise(const char *file, int line, const char *func,
+                     int reason, const char *fmt, ...);
+/* In words; never NULL, good until the next call. */
+const char *onion_err_reason(unsigned long error);
+/* Why a transport failed: errno, or 0 for what it raised first. */
+const char *onion_err_transport(int sys);
+
+/*
+ * onion_buf.c: a queue of bytes.
+ */
+typedef struct onion_buf_st {
+    unsigned char *data;    /* NULL iff cap == 0 */
+    size_t off;             /* of the first byte held */
+    size_t len;             /* bytes held */
+    size_t cap;
+} ONION_BUF;
+
+int onion_buf_append(ONION_BUF *q, const void *in, size_t len);
+int onion_buf_prepend(ONION_BUF *q, const void *in, size_t len);
+/* Room for len more bytes behind those held; NULL if there is no memory. */
+unsigned char *onion_buf_reserve(ONION_BUF *q, size_t len);
+size_t onion_buf_copy(const ONION_BUF *q, void *out, size_t len);
+void onion_buf_drop(ONION_BUF *q, size_t len);
+/* Cleanses what it frees; the queue is empty and usable after it. */
+void onion_buf_free(ONION_BUF *q);
+
+/*
+ * onion_layer.c: the BIO of a layer; onion_session.c: its TLS session.
+ */
+typedef struct onion_layer_st {
+    SSL *ssl;               /* NULL until BIO_set_ssl() */
+    BIO *port;              /* one reference; what ssl reads and writes */
+    ONION_BUF back;         /* bytes given back, read before those of ssl */
+
+    /* What has happened. Set once, never cleared while ssl stays. */
+    unsigned handshaken : 1;    /* the handshake is done, the peer accepted */
+    unsigned heard_close : 1;   /* the peer's close_notify has come up */
+    unsigned left : 1;          /* the stack has told of it: reads go below */
+    unsigned sent_close : 1;    /* our close_notify has gone down */
+    int failure;                /* ONION_R_*, 0 while the layer is sound */
+    char why[96];               /* text, valid iff failure != 0 */
+    unsigned told;              /* bits of ONION_EVENT_*, for the callback */
+
+    unsigned half_written : 1;  /* ssl holds a record that is not yet below */
+
+    /* The last call of ssl below, by way of the port. */
+    unsigned blocked : 1;       /* it asked for a retry: flags and reason */
+    unsigned ended : 1;         /* it met the end of what is below */
+    unsigned broken : 1;        /* it failed */
+    char broken_why[96];        /* text, valid iff broken */
+    int retry_flags;            /* valid iff blocked */
+    int retry_reason;           /* valid iff blocked */
+    unsigned long cause;        /* what ssl had raised before it, or 0 */
+
+    unsigned flush_owed : 1;    /* a flush below asked for a retry */
+    unsigned quiet : 1;         /* read below only what is there already */
+
+    /* BIO_set_ssl_renegotiate_bytes() and _timeout() */
+    long renegotiate_bytes;     /* 0 for never */
+    long renegotiate_seconds;   /* 0 for never */
+    long bytes;                 /* since the last renegotiation */
+    long renegotiated_at;       /* seconds, of time() */
+    int renegotiations;
+} ONION_LAYER;
+
+ONION_LAYER *onion_layer_of(BIO *layer);
+/* The next layer at or below bio, but above a wire; NULL if there is none. */
+BIO *onion_layer_find(BIO *bio);
+/* 1 for the outermost. */
+int onion_layer_number(BIO *layer);
+/* Whether a control is for the BIO that reaches the network. */
+int onion_layer_passes(int cmd);
+
+/*
+ * Each returns 1 (or a count) when done, else 0 or -1, with the retry flags of
+ * the BIO set or an error raised. 0 from onion_session_get(): the peer closed.
+ */
+int onion_session_handshake(BIO *layer);
+int onion_session_get(BIO *layer, void *out, int len, int peek);
+int onion_session_put(BIO *layer, const void *in, int len);
+/* Sends our close_notify, if it was not sent. */
+int onion_session_close(BIO *layer);
+/* As onion_session_close(), for the last moment: no wait, no error left. */
+void onion_session_farewell(BIO *layer);
+/* What can be read without waiting; 1 for an end or failure. */
+int onion_session_pending(BIO *layer);
+/* Takes the settings from ssl that make the end of a layer unsafe. */
+void onion_session_harden(SSL *ssl);
+/* Fails the layer for reason, if it is sound, and raises it. Returns -1. */
+int onion_session_fail(BIO *layer, int reason, const char *why);
+/* Raises the failure of the layer again. Returns -1. */
+int onion_session_fail_again(BIO *layer);
+/* Bytes that a record of this session adds to what is in it. */
+int onion_session_overhead(const SSL *ssl);
+
+/*
+ * onion_peer.c: who is at the other end.
+ */
+/* The name of the peer, fit to be printed, into out. Returns out. */
+# define ONION_NAME_SIZE        256
+const char *onion_peer_name(const SSL *ssl, char out[ONION_NAME_SIZE]);
+/* 0: a client has resumed a session that is not with the peer it expects. */
+int onion_peer_resumed_as_expected(SSL *ssl);
+
+/*
+ * onion_port.c: the BIO that a layer gives to its SSL.
+ */
+BIO *onion_port_new(BIO *layer);
+void onion_port_detach(BIO *port);      /* the layer is going */
+int onion_port_settle(BIO *layer);      /* finishes a flush that is owed */
+
+/*
+ * onion_wire.c: read-ahead and write batching at the bottom of a stack.
+ */
+BIO *onion_wire_new(void);
+int onion_wire_is(const BIO *bio);
+BIO *onion_wire_find(BIO *bio);
+/* 1: all is with the transport. 0: retry. -1: the transport failed. */
+int onion_wire_flush(BIO *wire);
+/* Raises the failure of the transport's write side, if any: 0, else 1. */
+int onion_wire_writable(BIO *wire);
+/* While held, the wire reads only what it has read ahead. Returns the old. */
+int onion_wire_hold(BIO *wire, int hold);
+int onion_wire_peek(BIO *wire, void *out, int len);
+size_t onion_wire_unsent(BIO *wire);
+size_t onion_wire_ahead(BIO *wire);
+int onion_wire_give_back(BIO *wire, const void *in, size_t len);
+/* Above this many unsent bytes a stack takes no more from its writer. */
+# define ONION_WIRE_HIGH        (256 * 1024)
+
+/*
+ * onion_chain.c: the layers of a stack, which are the chain and nothing else.
+ */
+BIO *onion_chain_read_top(BIO *stack);   /* where reads enter */
+BIO *onion_chain_write_top(BIO *stack);  /* where writes enter */
+int onion_chain_read_depth(BIO *stack);
+int onion_chain_write_depth(BIO *stack);
+int onion_chain_layers(BIO *stack);
+BIO *onion_chain_layer(BIO *stack, int number);
+/* The outermost layer that has failed, or NULL. */
+BIO *onion_chain_failed(BIO *stack);
+/* The largest write that is one record in each layer. */
+int onion_chain_record_room(BIO *stack);
+int onion_chain_peek(BIO *top, void *out, int len);
+/* What from, a BIO further down, has asked for. */
+void onion_chain_copy_retry(BIO *to, BIO *from);
+int onion_chain_give_back(BIO *top, const void *in, size_t len);
+
+/*
+ * onion_stack.c: the BIO of a stack.
+ */
+typedef struct onion_stack_st {
+    int max_depth;
+    int min_depth;
+    unsigned long flags;
+    BIO_onion_cb *cb;
+    void *cb_arg;
+    const void *out;        /* the BIO_write() to be repeated; NULL if none */
+    int out_len;            /* its length, */
+    int out_done;           /* and what of it has gone into the layer */
+} ONION_STACK;
+
+BIO *onion_stack_find(BIO *chain);       /* raises if there is none */
+ONION_STACK *onion_stack_of(BIO *stack);
+/* Begin and end each public function: 1, or 0 with the failure raised. */
+int onion_stack_enter(BIO *stack);
+/* Sends what is unsent. Returns ret, or -1 with retry if it cannot yet. */
+int onion_stack_leave(BIO *stack, int ret);
+/* The same, but what is done is done, whether all is sent or not. */
+int onion_stack_leave_anyway(BIO *stack, int ret);
+int onion_stack_refuse(BIO *stack, int reason, const char *what);
+
+/*
+ * onion_write.c: BIO_write() of a stack.
+ */
+int onion_write(BIO *stack, const char *in, int len);
+/* A write is to be repeated; bytes of it are in a layer, and the rest is not. */
+int onion_write_is_half_done(BIO *stack);
+/* The same, or all of them are. */
+int onion_write_is_unfinished(BIO *stack);
+
+/*
+ * onion_stop.c
+ */
+/* Takes out the layers that both directions have left. */
+void onion_stop_remove(BIO *stack);
+/* ONION_FOLLOW: our side of each layer that the peer has closed. */
+int onion_stop_follow(BIO *stack);
+/* The end of the stack: closes each sound layer without waiting. */
+void onion_stop_farewell(BIO *stack);
+
+/*
+ * onion_event.c: the callback.
+ */
+void onion_event_tell(BIO *stack);
+void onion_event_removed(BIO *stack, BIO *layer);
+
+#endif

@@ -1,0 +1,271 @@
+/*
+ * onion_port.c - the private BIO that a layer gives to its SSL.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * OpenSSL pushes a buffer of its own onto the BIO of an SSL in a handshake,
+ * pops it again, and so breaks the links of the chain that BIO is in. A port
+ * is in no chain: it looks up what lies below its layer at each call, so the
+ * chain may be built in any order and taken apart in the middle. It also notes
+ * how the last call below ended, which SSL_get_error() tells only in part.
+ */
+
+#include <errno.h>
+#include "onion_local.h"
+
+/* BIO_CTRL_SET_KTLS and its kind, which bio.h names only with kTLS. */
+#define KTLS_CONTROLS_FROM 72
+#define KTLS_CONTROLS_TO 76
+
+/* NULL once the layer is gone, which an SSL can outlive. */
+static BIO *below(BIO *port)
+{
+    BIO *layer = BIO_get_data(port);
+
+    return layer == NULL ? NULL : BIO_next(layer);
+}
+
+/* Before each call below. NULL if there is nothing below. */
+static BIO *begin(BIO *port)
+{
+    BIO *layer = BIO_get_data(port);
+    BIO *next = below(port);
+    ONION_LAYER *l;
+
+    BIO_clear_retry_flags(port);
+    if (next == NULL)
+        return NULL;
+    l = onion_layer_of(layer);
+    l->blocked = 0;
+    ERR_set_mark();
+    errno = 0;
+    return next;
+}
+
+static void set_broken(ONION_LAYER *l)
+{
+    OPENSSL_strlcpy(l->broken_why, onion_err_transport(errno),
+                    sizeof(l->broken_why));
+    l->broken = 1;
+}
+
+static int end(BIO *port, BIO *next, int ret)
+{
+    ONION_LAYER *l = onion_layer_of(BIO_get_data(port));
+
+    if (ret > 0) {
+        ERR_pop_to_mark();
+        return ret;
+    }
+    if (BIO_should_retry(next)) {
+        ERR_pop_to_mark();
+        l->blocked = 1;
+        l->retry_flags = BIO_get_retry_flags(next);
+        l->retry_reason = BIO_get_retry_reason(next);
+        BIO_set_flags(port, l->retry_flags);
+        BIO_set_retry_reason(port, l->retry_reason);
+        return ret;
+    }
+    ERR_clear_last_mark();
+    return ret;
+}
+
+int onion_port_settle(BIO *layer)
+{
+    ONION_LAYER *l = onion_layer_of(layer);
+    BIO *next = BIO_next(layer);
+
+    if (!l->flush_owed || next == NULL)
+        return 1;
+    if (BIO_flush(next) <= 0 && BIO_should_retry(next))
+        return 0;
+    l->flush_owed = 0;
+    return 1;
+}
+
+static int port_read(BIO *port, char *out, int len)
+{
+    BIO *next = begin(port);
+    ONION_LAYER *l;
+    int there, ret;
+
+    if (next == NULL)
+        return -1;
+    l = onion_layer_of(BIO_get_data(port));
+    l->cause = 0;       /* an SSL that reads on has not failed */
+    onion_port_settle(BIO_get_data(port));
+    if (l->quiet) {
+        there = BIO_pending(next);
+        if (there <= 0) {
+            ERR_pop_to_mark();
+            l->blocked = 1;
+            l->retry_flags = BIO_FLAGS_READ | BIO_FLAGS_SHOULD_RETRY;
+            l->retry_reason = 0;
+            BIO_set_retry_read(port);
+            return -1;
+        }
+        if (len > there)
+            len = there;
+    }
+    ret = end(port, next, BIO_read(next, out, len));
+    if (ret <= 0 && !l->blocked) {
+        if (ret == 0 || BIO_eof(next) == 1)
+            l->ended = 1;
+        else
+            set_broken(l);
+    }
+    return ret;
+}
+
+/*
+ * What an SSL still says when its layer has closed or failed, or what is below
+ * it has, is for nobody: it must not reach the layer below as text, nor wake a
+ * transport that has ended.
+ */
+static int is_mute(const ONION_LAYER *l)
+{
+    return l->sent_close || l->failure != 0 || l->ended || l->broken;
+}
+
+static int port_write(BIO *port, const char *in, int len)
+{
+    unsigned long cause = ERR_peek_last_error();
+    BIO *next = begin(port);
+    ONION_LAYER *l;
+    int ret;
+
+    if (next == NULL)
+        return -1;
+    l = onion_layer_of(BIO_get_data(port));
+    /*
+     * An SSL that has just failed sends its alert, and the layer below clears
+     * the error queue: keep why.
+     */
+    if (l->cause == 0)
+        l->cause = cause;
+    if (is_mute(l)) {
+        ERR_pop_to_mark();
+        return len;
+    }
+    onion_port_settle(BIO_get_data(port));
+    ret = end(port, next, BIO_write(next, in, len));
+    if (ret <= 0 && !l->blocked)
+        set_broken(l);
+    return ret;
+}
+
+/*
+ * OpenSSL 3.0 takes a flush in a handshake that asks for a retry for fatal. It
+ * is accepted here, and tried again before anything else is done below.
+ */
+static long port_flush(BIO *port)
+{
+    BIO *next = begin(port);
+    ONION_LAYER *l;
+    long ret;
+
+    if (next == NULL)
+        return 0;
+    l = onion_layer_of(BIO_get_data(port));
+    ret = BIO_flush(next);
+    l->flush_owed = ret <= 0 && BIO_should_retry(next);
+    if (l->flush_owed || ret > 0) {
+        ERR_pop_to_mark();
+        return 1;
+    }
+    ERR_clear_last_mark();
+    set_broken(l);
+    return ret;
+}
+
+static long port_eof(BIO *port)
+{
+    BIO *layer = BIO_get_data(port);
+    BIO *next = below(port);
+
+    if (next == NULL || onion_layer_of(layer)->ended)
+        return 1;
+    return BIO_eof(next);
+}
+
+/* DTLS asks the BIO for its MTU, sets timeouts, and so on. */
+static int is_for_datagrams(BIO *port, int cmd)
+{
+    static const int never[] = {
+        BIO_CTRL_PUSH, BIO_CTRL_POP, BIO_CTRL_DUP, BIO_CTRL_RESET, 0
+    };
+    int i;
+
+    if (below(port) == NULL
+        || !SSL_is_dtls(onion_layer_of(BIO_get_data(port))->ssl))
+        return 0;
+    for (i = 0; never[i] != 0; i++)
+        if (cmd == never[i])
+            return 0;
+    return 1;
+}
+
+/*
+ * Only what is named goes down. The kTLS controls above all do not: if
+ * anything below answered them, the SSL would write its data as plain text.
+ */
+static long port_ctrl(BIO *port, int cmd, long num, void *ptr)
+{
+    BIO *next;
+
+    if (cmd >= KTLS_CONTROLS_FROM && cmd <= KTLS_CONTROLS_TO)
+        return 0;       /* asked a dozen times for each record */
+    next = below(port);
+    switch (cmd) {
+    case BIO_CTRL_FLUSH:
+        return port_flush(port);
+    case BIO_CTRL_EOF:
+        return port_eof(port);
+    case BIO_CTRL_PENDING:
+    case BIO_CTRL_WPENDING:
+    case BIO_C_GET_FD:
+        return next == NULL ? (cmd == BIO_C_GET_FD ? -1 : 0)
+                            : BIO_ctrl(next, cmd, num, ptr);
+    default:
+        return is_for_datagrams(port, cmd) ? BIO_ctrl(next, cmd, num, ptr) : 0;
+    }
+}
+
+static int port_create(BIO *port)
+{
+    BIO_set_init(port, 1);
+    return 1;
+}
+
+static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
+static BIO_METHOD *method;
+
+/* BIO_TYPE_DESCRIPTOR is what SSL_get_fd() looks for. */
+static void make_method(void)
+{
+    method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK
+                          | BIO_TYPE_DESCRIPTOR, "onion port");
+    if (method == NULL)
+        return;
+    BIO_meth_set_write(method, port_write);
+    BIO_meth_set_read(method, port_read);
+    BIO_meth_set_ctrl(method, port_ctrl);
+    BIO_meth_set_create(method, port_create);
+}
+
+BIO *onion_port_new(BIO *layer)
+{
+    BIO *port;
+
+    if (!CRYPTO_THREAD_run_once(&once, make_method) || method == NULL)
+        return NULL;
+    port = BIO_new(method);
+    if (port != NULL)
+        BIO_set_data(port, layer);
+    return port;
+}
+
+void onion_port_detach(BIO *port)
+{
+    BIO_set_data(port, NULL);
+}

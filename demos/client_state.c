@@ -1,0 +1,74 @@
+/*
+ * client_state.c - draws the chain of layers when it has changed.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * The library tells of each change as it happens; the chain is drawn once the
+ * step is done that made them.
+ */
+
+#include <stdio.h>
+#include "bio_onion.h"
+#include "client_state.h"
+
+static const char *what(const CLIENT *c, int event)
+{
+    switch (event) {
+    case ONION_EVENT_STARTED:
+        return "started";
+    case ONION_EVENT_HANDSHAKE:
+        return "handshake done";
+    case ONION_EVENT_PEER_CLOSED:
+        return "the peer's close_notify has come, reads go on outside";
+    case ONION_EVENT_CLOSED:
+        return "our close_notify is sent, writes go on outside";
+    case ONION_EVENT_REMOVED:
+        return c->dropping
+            ? "dropped, with no close_notify"
+            : "stopped, the exchange of close_notify is complete";
+    case ONION_EVENT_FAILED:
+        return "failed";
+    default:
+        return "changed";
+    }
+}
+
+static void on_event(BIO *stack, int event, int layer, SSL *ssl, void *arg)
+{
+    CLIENT *c = arg;
+
+    (void)stack;
+    (void)ssl;
+    BIO_printf(c->captions, "-- layer %d: %s\n", layer, what(c, event));
+}
+
+void state_note(CLIENT *c, const char *text)
+{
+    if (c->captions != NULL)
+        BIO_printf(c->captions, "-- %s\n", text);
+}
+
+int state_begin(CLIENT *c)
+{
+    c->captions = BIO_new(BIO_s_mem());
+    return c->captions != NULL;
+}
+
+void state_show(CLIENT *c)
+{
+    char *text;
+    long len;
+
+    if (c->captions == NULL)
+        return;
+    if (c->stack != NULL)
+        BIO_onion_set_callback(c->stack, on_event, c);
+    len = BIO_get_mem_data(c->captions, &text);
+    if (len <= 0)
+        return;
+    BIO_write(c->out, text, (int)len);
+    (void)BIO_reset(c->captions);
+    BIO_onion_print(c->out, c->stack);
+    BIO_puts(c->out, "\n");
+    (void)BIO_flush(c->out);
+}

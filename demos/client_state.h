@@ -1,0 +1,21 @@
+/*
+ * client_state.h - draws the chain of layers when it has changed.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+#ifndef CLIENT_STATE_H
+# define CLIENT_STATE_H
+
+# include "client_talk.h"
+
+/* From now on what happens to the layers of c->stack is noted. */
+int state_begin(CLIENT *c);
+
+/* Shows what was noted, and the chain; nothing if nothing was. */
+void state_show(CLIENT *c);
+
+/* Notes something that the library does not know of. */
+void state_note(CLIENT *c, const char *text);
+
+#endif

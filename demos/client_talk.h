@@ -1,0 +1,102 @@
+/*
+ * client_talk.h - the client's end of a conversation, one thing at a time.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * The socket never blocks; each function waits in poll() until it is done, or
+ * has failed, or -timeout is over. Unless it says otherwise it returns 1; or 0
+ * when the conversation cannot go on, which has been reported then, and the
+ * exit code is in the CLIENT.
+ */
+
+#ifndef CLIENT_TALK_H
+# define CLIENT_TALK_H
+
+# include <stddef.h>
+# include "tool_line.h"
+# include "tool_net.h"
+# include "tool_tls.h"
+
+typedef enum { STOP_PASSIVE, STOP_ACTIVE, STOP_EARLY } STOP_MODE;
+
+typedef struct client_st {
+    LAYER_GROUPS groups;
+    TLS_LAYERS tls;
+    NET_PLACE place;        /* where to; its host is the name to verify */
+    int timeout;            /* seconds without progress */
+    STOP_MODE stop;
+    int strict;             /* -script: each reply must be what it should */
+    int attended;           /* somebody types the lines at a terminal */
+    int escape;             /* and somebody reads them at one */
+
+    int fd;                 /* -1 before client_open() */
+    BIO *stack;             /* NULL before client_open() */
+    BIO *out;               /* standard output */
+    BIO *captions;          /* what -state has not yet shown; NULL without */
+    LINE line;              /* the last line received, or a part of it */
+    int code;               /* to exit with */
+    int refused;            /* the peer has answered ERR, and it went on */
+    int dropping;           /* in client_drop() */
+    unsigned long max_depth;    /* what CAPA said; 0 if not asked */
+    long long deadline;     /* of what is under way */
+} CLIENT;
+
+/* Sets the exit code. Returns 0. */
+int client_fail(CLIENT *c, int code);
+
+/* Reports that the peer has not done as the protocol says. Returns 0. */
+int client_blame(CLIENT *c, const char *what);
+
+/*
+ * After something below that needs the peer, and is not done: waits; 1 to try
+ * it again.
+ */
+int client_again(CLIENT *c, const char *what);
+
+/* -timeout begins anew. */
+void client_begin(CLIENT *c);
+
+int client_open(CLIENT *c, int layers);
+void client_free(CLIENT *c);
+
+/* Sends the text and LF in one write. */
+int client_send(CLIENT *c, const char *text, size_t len);
+
+/* Receives a line of at most max bytes into c->line. */
+int client_receive(CLIENT *c, size_t max);
+
+/* Receives what there is without waiting: a LINE_ result, and no report. */
+int client_poll_line(CLIENT *c, size_t max);
+
+/* Shows what was received. */
+void client_show(CLIENT *c);
+
+/* Starts a layer as TLS client, or else server, and shakes hands. */
+int client_start(CLIENT *c, int as_client);
+
+/*
+ * Our close_notify in the layers inside depth; *both becomes 1 if the peer's
+ * had come before, and the layers are gone.
+ */
+int client_stop(CLIENT *c, int depth, int *both);
+
+/* Waits for the peer's close_notify; no text may come before it. */
+int client_await_boundary(CLIENT *c);
+
+/* After LINE_BOUNDARY: closes our side too. */
+int client_follow(CLIENT *c);
+
+/* The same for a boundary that may be due, or else was not asked for. */
+int client_cross(CLIENT *c);
+
+/* Takes the innermost layer away, with no close_notify. */
+int client_drop(CLIENT *c);
+
+/* Waits for the end of the connection, following the peer layer by layer. */
+int client_await_end(CLIENT *c);
+
+/* Closes all layers and the connection, and waits for the peer to do so. */
+int client_close(CLIENT *c);
+
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * tool_net.h - TCP sockets, IPv4 and IPv6, none of which ever blocks.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+#ifndef TOOL_NET_H
+# define TOOL_NET_H
+
+# include <stddef.h>
+
+/* Room for any address and port in digits. */
+# define NET_NAME_SIZE      80
+# define NET_LISTENERS      8
+
+typedef struct net_place_st {
+    char host[256];         /* empty: any */
+    char port[32];
+} NET_PLACE;
+
+/*
+ * Takes "port", "host:port" or "[::1]:port" apart; a host is needed if
+ * needs_host. 1; or 0, and the mistake has been reported.
+ */
+int net_parse(NET_PLACE *place, const char *text, int needs_host);
+
+/*
+ * Listens on each address of place. The number of sockets, now in fd[]; or 0,
+ * which has been reported. Port 0 becomes one that is free, the same for all.
+ */
+int net_listen(const NET_PLACE *place, int fd[NET_LISTENERS]);
+
+/* A new connection; -1 with errno: EAGAIN if there is none (any more). */
+int net_accept(int listener);
+
+/*
+ * Connects to the first address of place that answers. The socket; or -1,
+ * which has been reported.
+ */
+int net_connect(const NET_PLACE *place, int timeout_ms);
+
+/* "127.0.0.1:4433", "[::1]:4433": our side of fd, or the peer's. */
+void net_name(int fd, int of_peer, char name[NET_NAME_SIZE]);
+
+/* While on, small writes wait to share a segment, where the system can. */
+void net_gather(int fd, int on);
+
+/* Milliseconds on a clock that is never set. */
+long long net_now(void);
+
+/* A write to a connection that is gone is an error, and no more. */
+void net_ignore_sigpipe(void);
+
+/* A pipe that becomes readable at SIGTERM or SIGINT; -1 on failure. */
+int net_catch_signals(void);
+
+#endif

@@ -1,0 +1,197 @@
+/*
+ * tool_report.c - what the tools say when something fails, and exit with.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <openssl/err.h>
+#include "bio_onion.h"
+#include "tool_report.h"
+
+#define LINE_SIZE 1024
+
+static const char *program = "onion";
+
+void report_program(const char *name)
+{
+    program = name;
+}
+
+void report_escape(BIO *out, const char *text, size_t len)
+{
+    size_t i, start = 0;
+
+    for (i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+
+        if (c >= ' ' && c < 0x7f)
+            continue;
+        if (i > start)
+            BIO_write(out, text + start, (int)(i - start));
+        BIO_printf(out, c == '\t' ? "\\t" : "\\x%02x", c);
+        start = i + 1;
+    }
+    if (len > start)
+        BIO_write(out, text + start, (int)(len - start));
+}
+
+/* One write, so that lines of several processes do not mix. */
+static void say(const char *who, const char *text)
+{
+    BIO *line = BIO_new(BIO_s_mem());
+    char *data;
+    long len;
+
+    if (line == NULL)
+        return;
+    BIO_printf(line, "%s: ", program);
+    if (who != NULL)
+        BIO_printf(line, "%s: ", who);
+    report_escape(line, text, strlen(text));
+    BIO_puts(line, "\n");
+    len = BIO_get_mem_data(line, &data);
+    fflush(stdout);
+    fwrite(data, 1, (size_t)len, stderr);
+    fflush(stderr);
+    BIO_free(line);
+}
+
+int report(int code, const char *who, const char *fmt, ...)
+{
+    char text[LINE_SIZE];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    say(who, text);
+    return code;
+}
+
+int report_at(int code, const char *who, int depth, const char *fmt, ...)
+{
+    char text[LINE_SIZE];
+    va_list args;
+    int n;
+
+    if (depth > 0)
+        n = snprintf(text, sizeof(text), "layer %d: ", depth);
+    else
+        n = snprintf(text, sizeof(text), "in the clear: ");
+    va_start(args, fmt);
+    vsnprintf(text + n, sizeof(text) - (size_t)n, fmt, args);
+    va_end(args);
+    say(who, text);
+    return code;
+}
+
+static const char *reason_of(unsigned long error)
+{
+    const char *text;
+
+    if (error == 0)
+        return "no reason given";
+    if (ERR_SYSTEM_ERROR(error))
+        return strerror(ERR_GET_REASON(error));
+    text = ERR_reason_error_string(error);
+    return text != NULL ? text : "unknown error";
+}
+
+const char *report_openssl(void)
+{
+    const char *text = reason_of(ERR_peek_error());
+
+    ERR_clear_error();
+    return text;
+}
+
+/* How a reason of the library ends the program, and what its user may do. */
+static const struct {
+    int reason, code;
+    const char *advice;
+} verdicts[] = {
+    { ONION_R_HANDSHAKE_FAILED, TOOL_TLS,
+      "do both ends start TLS here, with versions, ciphers and certificates "
+      "that suit both?" },
+    { ONION_R_CERTIFICATE_REFUSED, TOOL_TLS,
+      "see -CAfile and -verify_hostname of this layer" },
+    { ONION_R_SESSION_MISMATCH, TOOL_TLS, "do not resume it" },
+    { ONION_R_LAYER_FAILED, TOOL_TLS, "the other end may have logged why" },
+    { ONION_R_BELOW_FAILED, TOOL_TLS, NULL },
+    { ONION_R_TOO_MUCH_UNSENT, TOOL_TLS, NULL },
+    { ONION_R_TRUNCATED, TOOL_TRUNCATED,
+      "what was read in it may be incomplete" },
+    { ONION_R_TRANSPORT_FAILED, TOOL_NETWORK, NULL },
+    { 0, TOOL_TLS, NULL }
+};
+
+static size_t verdict_of(int reason)
+{
+    size_t i = 0;
+
+    while (verdicts[i].reason != 0 && verdicts[i].reason != reason)
+        i++;
+    return i;
+}
+
+/*
+ * The library's text is "layer 2 (client, host): cause"; what has failed goes
+ * between the two.
+ */
+static void describe(char *out, size_t size, const char *what,
+                     const char *text, const char *advice)
+{
+    const char *cause = strstr(text, "): ");
+    int layer = cause == NULL ? 0 : (int)(cause - text) + 3;
+
+    snprintf(out, size, "%.*s%s%s%s%s%s", layer, text, what,
+             text[layer] != '\0' ? ": " : "", text + layer,
+             advice != NULL ? "; " : "", advice != NULL ? advice : "");
+}
+
+/* SSL_is_init_finished() tells no more once the layer has failed. */
+static int had_handshake(BIO *stack, int layer)
+{
+    SSL *ssl = BIO_onion_get0_ssl(stack, layer);
+    char waste;
+
+    return SSL_get_finished(ssl, &waste, 1) > 0
+        && SSL_get_peer_finished(ssl, &waste, 1) > 0;
+}
+
+/* What failed first tells more than what failed because of it. */
+static size_t verdict_on(BIO *stack, int last)
+{
+    int first, layer = BIO_onion_failed_layer(stack, &first);
+
+    if (layer == 0)
+        return verdict_of(last);
+    /* A layer that ends before it began has lost nothing. */
+    if (first == ONION_R_TRUNCATED && !had_handshake(stack, layer))
+        return verdict_of(ONION_R_HANDSHAKE_FAILED);
+    return verdict_of(first);
+}
+
+int report_stack(const char *who, BIO *stack)
+{
+    char line[LINE_SIZE];
+    const char *text = "";
+    int flags;
+    unsigned long error = ERR_peek_last_error_all(NULL, NULL, NULL, &text,
+                                                  &flags);
+    size_t v;
+
+    if (ERR_GET_LIB(error) != BIO_onion_error_library())
+        return report(TOOL_NETWORK, who, "%s", report_openssl());
+    if ((flags & ERR_TXT_STRING) == 0)
+        text = "";
+    v = verdict_on(stack, ERR_GET_REASON(error));
+    describe(line, sizeof(line), reason_of(error), text,
+             who == NULL ? verdicts[v].advice : NULL);
+    say(who, line);
+    ERR_clear_error();
+    return verdicts[v].code;
+}

@@ -1,0 +1,65 @@
+/*
+ * tool_report.h - what the tools say when something fails, and exit with.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+#ifndef TOOL_REPORT_H
+# define TOOL_REPORT_H
+
+# include <stddef.h>
+# include <openssl/bio.h>
+
+/* Exit codes. */
+# define TOOL_OK            0
+# define TOOL_USAGE         1   /* options, certificates, keys, files */
+# define TOOL_NETWORK       2   /* refused, reset, timed out */
+# define TOOL_TLS           3   /* handshake, verification, alert */
+# define TOOL_TRUNCATED     4   /* ended without a close_notify */
+# define TOOL_PROTOCOL      5   /* a reply that was not what it must be */
+# define TOOL_REFUSED       6   /* the peer answered ERR */
+
+# define REPORT_EXIT_CODES \
+    "Exit codes:\n" \
+    "  0  all went well\n" \
+    "  1  usage: an option, a certificate, a key, a file\n" \
+    "  2  network: not reached, refused, reset, timed out\n" \
+    "  3  TLS: handshake, verification, alert, bad record\n" \
+    "  4  truncated: a layer ended without a close_notify\n" \
+    "  5  the peer broke the line protocol\n" \
+    "  6  the peer refused (ERR)\n"
+
+# if defined(__GNUC__)
+#  define REPORT_FORMAT(f, a) __attribute__((format(printf, f, a)))
+# else
+#  define REPORT_FORMAT(f, a)
+# endif
+
+/* The name that each line begins with. */
+void report_program(const char *name);
+
+/*
+ * Writes one line to stderr: the program, who unless it is NULL, and the text,
+ * with everything escaped that is not printable. Returns code.
+ */
+int report(int code, const char *who, const char *fmt, ...)
+    REPORT_FORMAT(3, 4);
+
+/* The same of something at a depth: the text follows "layer 2: ". */
+int report_at(int code, const char *who, int depth, const char *fmt, ...)
+    REPORT_FORMAT(4, 5);
+
+/*
+ * Reports why the last call on stack failed, from the error queue, which is
+ * empty after it. The line names the layer and, unless it is of somebody else
+ * (who), says what to do about it. Returns the exit code.
+ */
+int report_stack(const char *who, BIO *stack);
+
+/* The oldest entry of OpenSSL's error queue in words; empties the queue. */
+const char *report_openssl(void);
+
+/* Writes text of the peer to out, printable: \n, \xNN and so on. */
+void report_escape(BIO *out, const char *text, size_t len);
+
+#endif
