@@ -92,14 +92,14 @@ int onion_chain_record_room(BIO *stack)
 
 int onion_chain_peek(BIO *top, void *out, int len)
 {
-    if (onion_layer_find(top) == top)
+    if (onion_layer_is(top))
         return onion_session_get(top, out, len, 1);
     return onion_wire_peek(top, out, len);
 }
 
 int onion_chain_give_back(BIO *top, const void *in, size_t len)
 {
-    if (onion_layer_find(top) == top)
+    if (onion_layer_is(top))
         return onion_buf_prepend(&onion_layer_of(top)->back, in, len);
     return onion_wire_give_back(top, in, len);
 }

@@ -80,3 +80,43 @@ const char *onion_err_transport(int sys)
 {
     return sys != 0 ? strerror(sys) : onion_err_reason(ERR_peek_error());
 }
+
+/* ERR_clear_error() wipes the whole table, and is called for each record. */
+void onion_err_clear(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
+
+/* Each entry has a copy of its file's name, whose address is its own. */
+const char *onion_err_newest(void)
+{
+    const char *file = NULL;
+
+    if (ERR_peek_last_error_all(&file, NULL, NULL, NULL, NULL) == 0)
+        return NULL;
+    return file;
+}
+
+const char *onion_err_mark(void)
+{
+    const char *newest = onion_err_newest();
+
+    if (newest != NULL)
+        ERR_set_mark();
+    return newest;
+}
+
+void onion_err_pop(const char *newest)
+{
+    if (newest != NULL)
+        ERR_pop_to_mark();
+    else
+        onion_err_clear();
+}
+
+void onion_err_keep(const char *newest)
+{
+    if (newest != NULL)
+        ERR_clear_last_mark();
+}

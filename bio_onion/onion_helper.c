@@ -49,13 +49,16 @@ BIO *BIO_new_buffer_onion_connect(SSL_CTX *ctx)
 /* Sends each close_notify not yet sent. How many, or -1. */
 static int close_all(BIO *chain)
 {
-    int sent = 0;
+    int sent = 0, ret;
     BIO *b;
 
     for (b = onion_layer_find(chain); b != NULL;
          b = onion_layer_find(BIO_next(b))) {
         sent += !onion_layer_of(b)->sent_close;
-        if (onion_session_close(b) <= 0) {
+        onion_layer_of(b)->keep_errors++;
+        ret = onion_session_close(b);
+        onion_layer_of(b)->keep_errors--;
+        if (ret <= 0) {
             onion_chain_copy_retry(chain, b);
             return -1;
         }
@@ -69,14 +72,23 @@ static int close_all(BIO *chain)
  */
 static int peer_closed(BIO *layer, int look)
 {
+    ONION_LAYER *l = onion_layer_of(layer);
     unsigned char byte;
+    int ret;
 
-    if (onion_layer_of(layer)->heard_close || !look)
-        return onion_layer_of(layer)->heard_close;
-    return onion_session_get(layer, &byte, 1, 1) == 0;
+    if (l->heard_close || !look)
+        return l->heard_close;
+    l->keep_errors++;
+    ret = onion_session_get(layer, &byte, 1, 1);
+    l->keep_errors--;
+    return ret == 0;
 }
 
-/* As SSL_shutdown(), the call that sends does not wait for the peer. */
+/*
+ * As SSL_shutdown(), the call that sends does not wait for the peer. It is what
+ * a program calls when something has failed, so what is in the error queue,
+ * and was not printed yet, stays there.
+ */
 int BIO_onion_shutdown(BIO *chain)
 {
     BIO *b;

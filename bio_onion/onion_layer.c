@@ -15,11 +15,16 @@ ONION_LAYER *onion_layer_of(BIO *layer)
     return BIO_get_data(layer);
 }
 
+int onion_layer_is(const BIO *bio)
+{
+    return layer_type != 0 && BIO_method_type(bio) == layer_type;
+}
+
 /* Layers below a wire are part of a transport, and no concern of the stack. */
 BIO *onion_layer_find(BIO *bio)
 {
     for (; bio != NULL && !onion_wire_is(bio); bio = BIO_next(bio))
-        if (BIO_method_type(bio) == layer_type && layer_type != 0)
+        if (onion_layer_is(bio))
             return bio;
     return NULL;
 }
@@ -31,6 +36,26 @@ int onion_layer_number(BIO *layer)
     while ((layer = onion_layer_find(BIO_next(layer))) != NULL)
         n++;
     return n;
+}
+
+int onion_layer_has_port(const ONION_LAYER *l)
+{
+    return l->port != NULL && SSL_get_rbio(l->ssl) == l->port;
+}
+
+/* What the SSL reads and writes, behind its port if it has ours. */
+static BIO *read_below(BIO *b)
+{
+    const ONION_LAYER *l = onion_layer_of(b);
+
+    return onion_layer_has_port(l) ? BIO_next(b) : SSL_get_rbio(l->ssl);
+}
+
+static BIO *write_below(BIO *b)
+{
+    const ONION_LAYER *l = onion_layer_of(b);
+
+    return onion_layer_has_port(l) ? BIO_next(b) : SSL_get_wbio(l->ssl);
 }
 
 static int layer_create(BIO *b)
@@ -101,10 +126,13 @@ static void renegotiate(ONION_LAYER *l, int passed)
 
 static int layer_read(BIO *b, char *out, int len)
 {
+    ONION_LAYER *l = onion_layer_of(b);
     int ret = onion_session_get(b, out, len, 0);
 
     if (ret > 0)
-        renegotiate(onion_layer_of(b), ret);
+        renegotiate(l, ret);
+    else if (len > 0 && !BIO_should_retry(b))
+        l->told_end = 1;
     return ret;
 }
 
@@ -162,8 +190,12 @@ static long set_ssl(BIO *b, SSL *ssl, int close)
     ONION_LAYER *l = onion_layer_of(b);
     BIO *rbio;
 
-    if (ssl == NULL || ssl == l->ssl)
+    if (ssl == NULL)
         return 0;
+    if (ssl == l->ssl) {
+        BIO_set_shutdown(b, close);
+        return 1;
+    }
     if (l->ssl != NULL)
         release_ssl(b);
     rbio = SSL_get_rbio(ssl);
@@ -195,6 +227,7 @@ static long reset(BIO *b)
         SSL_set_connect_state(l->ssl);
     l->handshaken = l->heard_close = l->left = l->sent_close = 0;
     l->half_written = l->blocked = l->ended = l->broken = 0;
+    l->told_end = 0;
     l->failure = 0;
     l->told = 0;
     onion_buf_free(&l->back);
@@ -209,7 +242,8 @@ static long pushed(BIO *b)
     ONION_LAYER *l = onion_layer_of(b);
     BIO *next = BIO_next(b);
 
-    if (l->port == NULL && next != NULL && next != SSL_get_rbio(l->ssl))
+    if (!onion_layer_has_port(l) && next != NULL
+        && next != SSL_get_rbio(l->ssl))
         return install_port(b);
     return 1;
 }
@@ -219,7 +253,7 @@ static long popped(BIO *b, const BIO *which)
 {
     ONION_LAYER *l = onion_layer_of(b);
 
-    if (which == b && l->port == NULL)
+    if (which == b && !onion_layer_has_port(l))
         SSL_set_bio(l->ssl, NULL, NULL);
     return 1;
 }
@@ -230,7 +264,8 @@ static long dup_to(ONION_LAYER *l, BIO *to)
     SSL *ssl = SSL_dup(l->ssl);
 
     BIO_set_init(to, 0);
-    if (ssl == NULL || !set_ssl(to, ssl, BIO_CLOSE)) {
+    /* SSL_dup() of one in use is the same again, and cannot be shared. */
+    if (ssl == NULL || ssl == l->ssl || !set_ssl(to, ssl, BIO_CLOSE)) {
         SSL_free(ssl);
         return 0;
     }
@@ -249,27 +284,27 @@ static long renegotiate_bytes(ONION_LAYER *l, long num)
     return old;
 }
 
-/* Returns the old value; at least a minute. */
+/* Returns the old value. Less than a minute is 5 seconds, as in BIO_f_ssl(). */
 static long renegotiate_timeout(ONION_LAYER *l, long num)
 {
     long old = l->renegotiate_seconds;
 
-    l->renegotiate_seconds = num < 60 ? 60 : num;
+    l->renegotiate_seconds = num < 60 ? 5 : num;
     l->renegotiated_at = (long)time(NULL);
     return old;
 }
 
 static long flush(BIO *b)
 {
-    BIO *next = BIO_next(b);
+    BIO *below = write_below(b);
     long ret;
 
     BIO_clear_retry_flags(b);
-    if (next == NULL)
+    if (below == NULL)
         return 1;
-    ret = BIO_flush(next);
+    ret = BIO_flush(below);
     if (ret <= 0)
-        BIO_copy_next_retry(b);
+        onion_chain_copy_retry(b, below);
     return ret;
 }
 
@@ -277,16 +312,17 @@ static long end_of_file(ONION_LAYER *l)
 {
     if (l->back.len > 0)
         return 0;
-    if (l->heard_close || l->failure != 0)
+    if (l->heard_close || l->failure != 0
+        || (SSL_get_shutdown(l->ssl) & SSL_RECEIVED_SHUTDOWN) != 0)
         return 1;
-    return l->port == NULL && BIO_eof(SSL_get_rbio(l->ssl)) == 1;
+    return !onion_layer_has_port(l) && BIO_eof(SSL_get_rbio(l->ssl)) == 1;
 }
 
 /* What a layer leaves to the BIO that reaches the network. */
 static const int passes[] = {
     BIO_C_SET_CONNECT, BIO_C_GET_CONNECT, BIO_C_SET_CONNECT_MODE,
     BIO_C_SET_ACCEPT, BIO_C_GET_ACCEPT, BIO_C_SET_BIND_MODE,
-    BIO_C_GET_BIND_MODE, BIO_C_SET_NBIO, BIO_C_SET_FD, BIO_C_GET_FD,
+    BIO_C_GET_BIND_MODE, BIO_CTRL_GET_CALLBACK, BIO_C_SET_NBIO, BIO_C_SET_FD, BIO_C_GET_FD,
 #ifdef BIO_CTRL_GET_RPOLL_DESCRIPTOR /* since OpenSSL 3.2 */
     BIO_CTRL_GET_RPOLL_DESCRIPTOR, BIO_CTRL_GET_WPOLL_DESCRIPTOR,
 #endif
@@ -304,11 +340,15 @@ int onion_layer_passes(int cmd)
 
 static long pass_down(BIO *b, int cmd, long num, void *ptr)
 {
-    BIO *next = BIO_next(b);
+    const ONION_LAYER *l = onion_layer_of(b);
+    BIO *below = read_below(b);
 
-    if (next == NULL || !onion_layer_passes(cmd))
-        return cmd == BIO_C_GET_FD ? -1 : 0;
-    return BIO_ctrl(next, cmd, num, ptr);
+    if (below == NULL)
+        return -1;
+    if (!onion_layer_passes(cmd)
+        && (!SSL_is_dtls(l->ssl) || onion_port_refuses(cmd)))
+        return 0;
+    return BIO_ctrl(below, cmd, num, ptr);
 }
 
 static long get_ssl(ONION_LAYER *l, SSL **out)
@@ -374,7 +414,7 @@ static long layer_ctrl(BIO *b, int cmd, long num, void *ptr)
     case BIO_CTRL_EOF:
         return end_of_file(l);
     case BIO_CTRL_PENDING:
-        return onion_session_pending(b);
+        return l->told_end ? 0 : onion_session_pending(b);
     case BIO_CTRL_WPENDING:
         return BIO_ctrl(SSL_get_wbio(l->ssl), cmd, num, ptr);
     case BIO_CTRL_GET_CLOSE:
@@ -389,7 +429,7 @@ static long layer_ctrl(BIO *b, int cmd, long num, void *ptr)
 /* BIO_set_info_callback() is for a connect or accept BIO below. */
 static long layer_callback_ctrl(BIO *b, int cmd, BIO_info_cb *cb)
 {
-    if (cmd != BIO_CTRL_SET_CALLBACK || BIO_next(b) == NULL)
+    if (cmd != BIO_CTRL_SET_CALLBACK || onion_layer_of(b)->ssl == NULL)
         return 0;
     return BIO_callback_ctrl(BIO_next(b), cmd, cb);
 }

@@ -24,6 +24,17 @@
 
 void onion_err_raise(const char *file, int line, const char *func,
                      int reason, const char *fmt, ...);
+/* Empties the queue. */
+void onion_err_clear(void);
+/* Tells the newest entry from any other; NULL if there is none. */
+const char *onion_err_newest(void);
+/*
+ * What is raised from onion_err_mark() on is taken out again, or kept. Both
+ * are given what onion_err_mark() returned, which is onion_err_newest().
+ */
+const char *onion_err_mark(void);
+void onion_err_pop(const char *newest);
+void onion_err_keep(const char *newest);
 /* In words; never NULL, good until the next call. */
 const char *onion_err_reason(unsigned long error);
 /* Why a transport failed: errno, or 0 for what it raised first. */
@@ -66,6 +77,9 @@ typedef struct onion_layer_st {
     unsigned told;              /* bits of ONION_EVENT_*, for the callback */
 
     unsigned half_written : 1;  /* ssl holds a record that is not yet below */
+    const void *half_in;        /* valid iff half_written: what to repeat, */
+    int half_len;               /* at least so much of it */
+    unsigned told_end : 1;      /* a read has told of the end or failure */
 
     /* The last call of ssl below, by way of the port. */
     unsigned blocked : 1;       /* it asked for a retry: flags and reason */
@@ -75,6 +89,8 @@ typedef struct onion_layer_st {
     int retry_flags;            /* valid iff blocked */
     int retry_reason;           /* valid iff blocked */
     unsigned long cause;        /* what ssl had raised before it, or 0 */
+    const char *newest;         /* of the error queue, before it */
+    unsigned keep_errors;       /* the queue is not ours to empty, if not 0 */
 
     unsigned flush_owed : 1;    /* a flush below asked for a retry */
     unsigned quiet : 1;         /* read below only what is there already */
@@ -88,10 +104,13 @@ typedef struct onion_layer_st {
 } ONION_LAYER;
 
 ONION_LAYER *onion_layer_of(BIO *layer);
+int onion_layer_is(const BIO *bio);
 /* The next layer at or below bio, but above a wire; NULL if there is none. */
 BIO *onion_layer_find(BIO *bio);
 /* 1 for the outermost. */
 int onion_layer_number(BIO *layer);
+/* ssl reads and writes our port, not BIOs that the application has set. */
+int onion_layer_has_port(const ONION_LAYER *l);
 /* Whether a control is for the BIO that reaches the network. */
 int onion_layer_passes(int cmd);
 
@@ -110,12 +129,31 @@ void onion_session_farewell(BIO *layer);
 int onion_session_pending(BIO *layer);
 /* Takes the settings from ssl that make the end of a layer unsafe. */
 void onion_session_harden(SSL *ssl);
-/* Fails the layer for reason, if it is sound, and raises it. Returns -1. */
-int onion_session_fail(BIO *layer, int reason, const char *why);
-/* Raises the failure of the layer again. Returns -1. */
-int onion_session_fail_again(BIO *layer);
 /* Bytes that a record of this session adds to what is in it. */
 int onion_session_overhead(const SSL *ssl);
+
+/*
+ * onion_verdict.c: what a call of an SSL means for its layer.
+ */
+typedef enum {
+    ONION_DONE,     /* it did what it should */
+    ONION_AGAIN,    /* it handled a record without data: call again */
+    ONION_RETRY,    /* the retry flags of the layer are set */
+    ONION_CLOSED,   /* it read the peer's close_notify */
+    ONION_FAILED    /* the layer has failed, or cannot write; raised */
+} ONION_VERDICT;
+
+void onion_verdict_begin(ONION_LAYER *l);
+/* ret is what the SSL function has returned. */
+ONION_VERDICT onion_verdict(BIO *layer, int ret);
+ONION_VERDICT onion_verdict_of_write(BIO *layer, int ret);
+ONION_VERDICT onion_verdict_retry(BIO *layer, int flags, int reason);
+/* Raises reason with a text that names the layer. */
+void onion_verdict_raise(BIO *layer, int reason, const char *why);
+/* Fails the layer for reason, if it is sound, and raises it. Returns -1. */
+int onion_verdict_fail(BIO *layer, int reason, const char *why);
+/* Raises the failure of the layer again. Returns -1. */
+int onion_verdict_fail_again(BIO *layer);
 
 /*
  * onion_peer.c: who is at the other end.
@@ -132,6 +170,7 @@ int onion_peer_resumed_as_expected(SSL *ssl);
 BIO *onion_port_new(BIO *layer);
 void onion_port_detach(BIO *port);      /* the layer is going */
 int onion_port_settle(BIO *layer);      /* finishes a flush that is owed */
+int onion_port_refuses(int cmd);
 
 /*
  * onion_wire.c: read-ahead and write batching at the bottom of a stack.

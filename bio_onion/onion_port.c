@@ -29,15 +29,16 @@ static BIO *below(BIO *port)
 static BIO *begin(BIO *port)
 {
     BIO *layer = BIO_get_data(port);
-    BIO *next = below(port);
-    ONION_LAYER *l;
+    BIO *next;
 
     BIO_clear_retry_flags(port);
+    next = layer == NULL ? NULL : BIO_next(layer);
     if (next == NULL)
         return NULL;
-    l = onion_layer_of(layer);
-    l->blocked = 0;
-    ERR_set_mark();
+    onion_layer_of(layer)->blocked = 0;
+    /* What is in the error queue may be of an SSL above. */
+    if (onion_layer_is(next))
+        onion_layer_of(next)->keep_errors++;
     errno = 0;
     return next;
 }
@@ -49,24 +50,28 @@ static void set_broken(ONION_LAYER *l)
     l->broken = 1;
 }
 
-static int end(BIO *port, BIO *next, int ret)
+/* What a transport may have raised beside it is of no consequence. */
+static void set_blocked(BIO *port, int flags, int reason)
 {
     ONION_LAYER *l = onion_layer_of(BIO_get_data(port));
 
-    if (ret > 0) {
-        ERR_pop_to_mark();
-        return ret;
-    }
-    if (BIO_should_retry(next)) {
-        ERR_pop_to_mark();
-        l->blocked = 1;
-        l->retry_flags = BIO_get_retry_flags(next);
-        l->retry_reason = BIO_get_retry_reason(next);
-        BIO_set_flags(port, l->retry_flags);
-        BIO_set_retry_reason(port, l->retry_reason);
-        return ret;
-    }
-    ERR_clear_last_mark();
+    onion_err_pop(l->newest);
+    l->newest = onion_err_mark();
+    l->blocked = 1;
+    l->retry_flags = flags | BIO_FLAGS_SHOULD_RETRY;
+    l->retry_reason = reason;
+    BIO_set_flags(port, l->retry_flags);
+    BIO_set_retry_reason(port, reason);
+}
+
+/* After it. */
+static int end(BIO *port, BIO *next, int ret)
+{
+    if (onion_layer_is(next))
+        onion_layer_of(next)->keep_errors--;
+    if (ret <= 0 && BIO_should_retry(next))
+        set_blocked(port, BIO_get_retry_flags(next),
+                    BIO_get_retry_reason(next));
     return ret;
 }
 
@@ -83,29 +88,33 @@ int onion_port_settle(BIO *layer)
     return 1;
 }
 
+/* How much to read: in a quiet layer, only what is there already. */
+static int allowed(const ONION_LAYER *l, BIO *next, int len)
+{
+    int there;
+
+    if (!l->quiet)
+        return len;
+    there = BIO_pending(next);
+    return there < len ? there : len;
+}
+
 static int port_read(BIO *port, char *out, int len)
 {
     BIO *next = begin(port);
     ONION_LAYER *l;
-    int there, ret;
+    int ret;
 
     if (next == NULL)
         return -1;
     l = onion_layer_of(BIO_get_data(port));
     l->cause = 0;       /* an SSL that reads on has not failed */
     onion_port_settle(BIO_get_data(port));
-    if (l->quiet) {
-        there = BIO_pending(next);
-        if (there <= 0) {
-            ERR_pop_to_mark();
-            l->blocked = 1;
-            l->retry_flags = BIO_FLAGS_READ | BIO_FLAGS_SHOULD_RETRY;
-            l->retry_reason = 0;
-            BIO_set_retry_read(port);
-            return -1;
-        }
-        if (len > there)
-            len = there;
+    len = allowed(l, next, len);
+    if (len <= 0) {
+        end(port, next, 1);
+        set_blocked(port, BIO_FLAGS_READ, 0);
+        return -1;
     }
     ret = end(port, next, BIO_read(next, out, len));
     if (ret <= 0 && !l->blocked) {
@@ -129,7 +138,6 @@ static int is_mute(const ONION_LAYER *l)
 
 static int port_write(BIO *port, const char *in, int len)
 {
-    unsigned long cause = ERR_peek_last_error();
     BIO *next = begin(port);
     ONION_LAYER *l;
     int ret;
@@ -137,14 +145,11 @@ static int port_write(BIO *port, const char *in, int len)
     if (next == NULL)
         return -1;
     l = onion_layer_of(BIO_get_data(port));
-    /*
-     * An SSL that has just failed sends its alert, and the layer below clears
-     * the error queue: keep why.
-     */
-    if (l->cause == 0)
-        l->cause = cause;
+    /* An SSL that has just failed sends its alert here. */
+    if (l->cause == 0 && onion_err_newest() != l->newest)
+        l->cause = ERR_peek_last_error();
     if (is_mute(l)) {
-        ERR_pop_to_mark();
+        end(port, next, 1);
         return len;
     }
     onion_port_settle(BIO_get_data(port));
@@ -162,18 +167,17 @@ static long port_flush(BIO *port)
 {
     BIO *next = begin(port);
     ONION_LAYER *l;
-    long ret;
+    int ret;
 
     if (next == NULL)
         return 0;
     l = onion_layer_of(BIO_get_data(port));
-    ret = BIO_flush(next);
-    l->flush_owed = ret <= 0 && BIO_should_retry(next);
-    if (l->flush_owed || ret > 0) {
-        ERR_pop_to_mark();
+    ret = end(port, next, (int)BIO_flush(next));
+    l->flush_owed = l->blocked;
+    l->blocked = 0;
+    BIO_clear_retry_flags(port);
+    if (ret > 0 || l->flush_owed)
         return 1;
-    }
-    ERR_clear_last_mark();
     set_broken(l);
     return ret;
 }
@@ -188,21 +192,25 @@ static long port_eof(BIO *port)
     return BIO_eof(next);
 }
 
+/* What must never reach a BIO that is not the SSL's own. */
+int onion_port_refuses(int cmd)
+{
+    switch (cmd) {
+    case BIO_CTRL_PUSH:
+    case BIO_CTRL_POP:
+    case BIO_CTRL_DUP:
+    case BIO_CTRL_RESET:
+        return 1;
+    default:
+        return cmd >= KTLS_CONTROLS_FROM && cmd <= KTLS_CONTROLS_TO;
+    }
+}
+
 /* DTLS asks the BIO for its MTU, sets timeouts, and so on. */
 static int is_for_datagrams(BIO *port, int cmd)
 {
-    static const int never[] = {
-        BIO_CTRL_PUSH, BIO_CTRL_POP, BIO_CTRL_DUP, BIO_CTRL_RESET, 0
-    };
-    int i;
-
-    if (below(port) == NULL
-        || !SSL_is_dtls(onion_layer_of(BIO_get_data(port))->ssl))
-        return 0;
-    for (i = 0; never[i] != 0; i++)
-        if (cmd == never[i])
-            return 0;
-    return 1;
+    return below(port) != NULL && !onion_port_refuses(cmd)
+        && SSL_is_dtls(onion_layer_of(BIO_get_data(port))->ssl);
 }
 
 /*

@@ -1,13 +1,10 @@
 /*
- * onion_session.c - the TLS session of a layer, and the verdict on each call.
+ * onion_session.c - the TLS session of a layer: each call of its SSL.
  *
  * SPDX-License-Identifier: Apache-2.0
  *
- * Every call of SSL_do_handshake(), SSL_read(), SSL_write() and SSL_shutdown()
- * in the library is here, between begin() and verdict(). A layer is at its end
- * only when the handshake was done and then the peer's close_notify was read,
- * with no failure before; each of the three is latched, since OpenSSL reports
- * "zero return" after a fatal alert and after a forged close_notify too.
+ * Every SSL_do_handshake(), SSL_read(), SSL_write() and SSL_shutdown() of the
+ * library is here, each between onion_verdict_begin() and onion_verdict().
  */
 
 #include "onion_local.h"
@@ -18,172 +15,24 @@
  */
 #define RECORDS_PER_CALL 32
 
-typedef enum {
-    DONE,       /* the call did what it should */
-    AGAIN,      /* a record without data was handled: call again */
-    RETRY,      /* the retry flags of the layer are set */
-    CLOSED,     /* the peer's close_notify was read */
-    FAILED      /* the layer has failed, or could not write; raised */
-} VERDICT;
-
-static void raise_for(BIO *layer, int reason, const char *why)
-{
-    ONION_LAYER *l = onion_layer_of(layer);
-    char name[ONION_NAME_SIZE];
-
-    ONION_raise(reason, "layer %d (%s, %s): %s", onion_layer_number(layer),
-                SSL_is_server(l->ssl) ? "server" : "client",
-                onion_peer_name(l->ssl, name), why);
-}
-
-int onion_session_fail(BIO *layer, int reason, const char *why)
-{
-    ONION_LAYER *l = onion_layer_of(layer);
-
-    if (l->failure == 0) {
-        l->failure = reason;
-        OPENSSL_strlcpy(l->why, why, sizeof(l->why));
-    }
-    return onion_session_fail_again(layer);
-}
-
-int onion_session_fail_again(BIO *layer)
-{
-    ONION_LAYER *l = onion_layer_of(layer);
-
-    raise_for(layer, l->failure, l->why);
-    return -1;
-}
-
-/* The certificate was refused: why, in X509's words. */
-static int fail_certificate(BIO *layer)
-{
-    long result = SSL_get_verify_result(onion_layer_of(layer)->ssl);
-
-    return onion_session_fail(layer, ONION_R_CERTIFICATE_REFUSED,
-                              X509_verify_cert_error_string(result));
-}
-
-/* What is below is another layer, which has said why, or the transport. */
-static int fail_below(BIO *layer)
-{
-    unsigned long error = ERR_peek_last_error();
-    int reason = ONION_R_TRANSPORT_FAILED;
-
-    if (onion_layer_find(BIO_next(layer)) != NULL)
-        return onion_session_fail(layer, ONION_R_BELOW_FAILED,
-                                  "the layer below failed");
-    if (ERR_GET_LIB(error) == BIO_onion_error_library())
-        reason = ERR_GET_REASON(error);     /* the wire has raised it */
-    return onion_session_fail(layer, reason,
-                              onion_layer_of(layer)->broken_why);
-}
-
-/* For a call that ended without result, retry or close_notify: what failed. */
-static int fail(BIO *layer)
-{
-    ONION_LAYER *l = onion_layer_of(layer);
-    unsigned long cause = l->cause != 0 ? l->cause : ERR_peek_last_error();
-
-    if (l->ended)
-        return onion_session_fail(layer, ONION_R_TRUNCATED, l->handshaken
-                                  ? "what is below it ended"
-                                  : "what is below it ended in the handshake");
-    if (l->broken)
-        return fail_below(layer);
-    if (ERR_GET_LIB(cause) == ERR_LIB_SSL
-        && ERR_GET_REASON(cause) == SSL_R_CERTIFICATE_VERIFY_FAILED)
-        return fail_certificate(layer);
-    return onion_session_fail(layer, l->handshaken ? ONION_R_LAYER_FAILED
-                                                   : ONION_R_HANDSHAKE_FAILED,
-                              onion_err_reason(cause));
-}
-
-/* 1: there is an SSL that has not failed, and something below it. */
+/* 1: there is an SSL that has not failed. */
 static int begin(BIO *layer)
 {
     ONION_LAYER *l = onion_layer_of(layer);
 
     BIO_clear_retry_flags(layer);
     BIO_set_retry_reason(layer, 0);
+    if (l->keep_errors == 0)
+        onion_err_clear();
     if (l->ssl == NULL) {
-        ERR_clear_error();
         ONION_raise(ONION_R_NO_SSL, "layer %d", onion_layer_number(layer));
         return 0;
     }
-    ERR_clear_error();
     if (l->failure != 0) {
-        onion_session_fail_again(layer);
+        onion_verdict_fail_again(layer);
         return 0;
     }
-    l->blocked = l->broken = 0;
-    l->cause = 0;
     return 1;
-}
-
-static VERDICT retry(BIO *layer, int flags, int reason)
-{
-    ERR_clear_error();
-    BIO_set_flags(layer, flags | BIO_FLAGS_SHOULD_RETRY);
-    BIO_set_retry_reason(layer, reason);
-    return RETRY;
-}
-
-/* A session is closed by what was read just now, after the handshake. */
-static VERDICT heard_close(BIO *layer)
-{
-    ONION_LAYER *l = onion_layer_of(layer);
-
-    if (!l->handshaken || SSL_has_pending(l->ssl)) {
-        onion_session_fail(layer, l->handshaken ? ONION_R_LAYER_FAILED
-                                                : ONION_R_HANDSHAKE_FAILED,
-                           l->handshaken ? "it read past its close_notify"
-                                         : "closed in the handshake");
-        return FAILED;
-    }
-    ERR_clear_error();
-    l->heard_close = 1;
-    return CLOSED;
-}
-
-/* ret is what an SSL function has just returned. */
-static VERDICT verdict(BIO *layer, int ret)
-{
-    ONION_LAYER *l = onion_layer_of(layer);
-
-    if (ret > 0) {
-        ERR_clear_error();
-        return DONE;
-    }
-    if (l->blocked && l->cause == 0 && ERR_peek_error() == 0)
-        return retry(layer, l->retry_flags, l->retry_reason);
-    if (l->cause != 0 || l->broken || l->ended) {
-        fail(layer);
-        return FAILED;
-    }
-    switch (SSL_get_error(l->ssl, ret)) {
-    case SSL_ERROR_WANT_READ:
-        if (l->port != NULL)
-            return AGAIN;
-        return retry(layer, BIO_FLAGS_READ, 0);
-    case SSL_ERROR_WANT_WRITE:
-        return retry(layer, BIO_FLAGS_WRITE, 0);
-    case SSL_ERROR_WANT_CONNECT:
-        return retry(layer, BIO_FLAGS_IO_SPECIAL, BIO_RR_CONNECT);
-    case SSL_ERROR_WANT_ACCEPT:
-        return retry(layer, BIO_FLAGS_IO_SPECIAL, BIO_RR_ACCEPT);
-    case SSL_ERROR_WANT_X509_LOOKUP:
-    case SSL_ERROR_WANT_RETRY_VERIFY:
-    case SSL_ERROR_WANT_CLIENT_HELLO_CB:
-    case SSL_ERROR_WANT_ASYNC:
-    case SSL_ERROR_WANT_ASYNC_JOB:
-        return retry(layer, BIO_FLAGS_IO_SPECIAL, BIO_RR_SSL_X509_LOOKUP);
-    case SSL_ERROR_ZERO_RETURN:
-        return heard_close(layer);
-    default:
-        fail(layer);
-        return FAILED;
-    }
 }
 
 /* Done, but for what the buffers below still hold. */
@@ -192,14 +41,13 @@ static int handshake_done(BIO *layer)
     ONION_LAYER *l = onion_layer_of(layer);
 
     if (!l->handshaken && !onion_peer_resumed_as_expected(l->ssl))
-        return onion_session_fail(layer, ONION_R_SESSION_MISMATCH,
+        return onion_verdict_fail(layer, ONION_R_SESSION_MISMATCH,
                                   "the session offered was made with another"
                                   " peer");
-    ERR_clear_error();
     l->handshaken = 1;
     if (onion_port_settle(layer))
         return 1;
-    retry(layer, BIO_FLAGS_WRITE, 0);
+    onion_verdict_retry(layer, BIO_FLAGS_WRITE, 0);
     return -1;
 }
 
@@ -211,17 +59,18 @@ int onion_session_handshake(BIO *layer)
     if (!begin(layer))
         return -1;
     for (i = 0; i < RECORDS_PER_CALL; i++) {
+        onion_verdict_begin(l);
         ret = SSL_do_handshake(l->ssl);
-        switch (verdict(layer, ret)) {
-        case DONE:
+        switch (onion_verdict(layer, ret)) {
+        case ONION_DONE:
             return handshake_done(layer);
-        case AGAIN:
+        case ONION_AGAIN:
             continue;
         default:
             return ret == 0 && !BIO_should_retry(layer) ? 0 : -1;
         }
     }
-    retry(layer, BIO_FLAGS_READ, 0);
+    onion_verdict_retry(layer, BIO_FLAGS_READ, 0);
     return -1;
 }
 
@@ -242,22 +91,23 @@ static int get_back(ONION_LAYER *l, void *out, int len, int peek)
 }
 
 /* Calls SSL_read() until it has data, an end, or nothing to work on. */
-static VERDICT get_record(BIO *layer, void *out, int len, int peek, int *ret)
+static ONION_VERDICT get_record(BIO *layer, void *out, int len, int peek, int *ret)
 {
     ONION_LAYER *l = onion_layer_of(layer);
     BIO *wire = NULL;
-    VERDICT v;
+    ONION_VERDICT v;
     int i, held = 0;
 
     for (i = 0;; i++) {
+        onion_verdict_begin(l);
         *ret = peek ? SSL_peek(l->ssl, out, len) : SSL_read(l->ssl, out, len);
-        v = verdict(layer, *ret);
-        if (v != AGAIN)
+        v = onion_verdict(layer, *ret);
+        if (v != ONION_AGAIN)
             break;
         if (i == RECORDS_PER_CALL) {
             wire = onion_wire_find(layer);
             if (wire == NULL) {
-                v = retry(layer, BIO_FLAGS_READ, 0);
+                v = onion_verdict_retry(layer, BIO_FLAGS_READ, 0);
                 break;
             }
             held = onion_wire_hold(wire, 1);
@@ -283,61 +133,75 @@ int onion_session_get(BIO *layer, void *out, int len, int peek)
         return 0;
     if (!ready(layer))
         return -1;
-    /* Its end must come up from the peer, in the call that follows. */
+    /* A program has closed the SSL by hand: an end, but not one to trust. */
     if ((SSL_get_shutdown(l->ssl) & SSL_RECEIVED_SHUTDOWN) != 0)
-        return onion_session_fail(layer, ONION_R_LAYER_FAILED,
-                                  "its shutdown state was set from outside");
+        return 0;
     switch (get_record(layer, out, len, peek, &ret)) {
-    case DONE:
+    case ONION_DONE:
         return ret;
-    case CLOSED:
+    case ONION_CLOSED:
         return 0;
     default:
         return -1;
     }
 }
 
+/* Our side is closed, by onion_session_close() or by hand. */
+static int has_sent_close(const ONION_LAYER *l)
+{
+    return l->sent_close
+        || (SSL_get_shutdown(l->ssl) & SSL_SENT_SHUTDOWN) != 0;
+}
+
 /*
- * The way down may fail while there is still something to read, so that is no
- * failure of the session. (SSL_get_error() may call it a close.)
+ * OpenSSL takes a write that is not repeated alike for the end of the session,
+ * so it must not see one.
  */
-static int cannot_write(BIO *layer)
+static int is_same_write(const ONION_LAYER *l, const void *in, int len)
+{
+    int moving = (SSL_get_mode(l->ssl) & SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER)
+        != 0;
+
+    return !l->half_written
+        || ((moving || in == l->half_in) && len >= l->half_len);
+}
+
+/* 1, or 0 with the reason raised. */
+static int may_write(BIO *layer, const void *in, int len)
 {
     ONION_LAYER *l = onion_layer_of(layer);
 
-    if (!l->broken && !l->heard_close)
+    if (has_sent_close(l)) {
+        onion_verdict_raise(layer, ONION_R_WRITE_CLOSED, "write refused");
         return 0;
-    if (l->blocked || l->cause != 0)
+    }
+    if (!is_same_write(l, in, len)) {
+        onion_verdict_raise(layer, ONION_R_BAD_WRITE_RETRY,
+                            "repeat the same bytes from the same address");
         return 0;
-    raise_for(layer, ONION_R_TRANSPORT_FAILED,
-              l->broken ? l->broken_why : "cannot write");
-    return 1;
+    }
+    return ready(layer);
 }
 
 int onion_session_put(BIO *layer, const void *in, int len)
 {
     ONION_LAYER *l = onion_layer_of(layer);
-    VERDICT v;
+    ONION_VERDICT v;
     int ret;
 
     if (!begin(layer))
         return -1;
     if (in == NULL || len <= 0)
         return 0;
-    if (l->sent_close) {
-        raise_for(layer, ONION_R_WRITE_CLOSED, "write refused");
+    if (!may_write(layer, in, len))
         return -1;
-    }
-    if (!ready(layer))
-        return -1;
+    onion_verdict_begin(l);
     ret = SSL_write(l->ssl, in, len);
-    if (ret <= 0 && cannot_write(layer))
-        return -1;
-    v = verdict(layer, ret);
-    if (v == AGAIN)
-        v = retry(layer, BIO_FLAGS_READ, 0);
-    l->half_written = v == RETRY;
-    return v == DONE ? ret : -1;
+    v = onion_verdict_of_write(layer, ret);
+    l->half_written = v == ONION_RETRY && SSL_want_write(l->ssl);
+    l->half_in = in;
+    l->half_len = len;
+    return v == ONION_DONE ? ret : -1;
 }
 
 int onion_session_close(BIO *layer)
@@ -347,18 +211,19 @@ int onion_session_close(BIO *layer)
 
     if (!begin(layer))
         return -1;
-    if (l->sent_close)
-        return 1;
     if (l->half_written) {
-        raise_for(layer, ONION_R_WRITE_UNFINISHED, "close refused");
+        onion_verdict_raise(layer, ONION_R_WRITE_UNFINISHED, "close refused");
         return -1;
     }
-    if (!ready(layer))
-        return -1;
-    ret = SSL_shutdown(l->ssl);
-    if (ret < 0 && verdict(layer, ret) != DONE)
-        return -1;
-    ERR_clear_error();
+    if (!has_sent_close(l) || SSL_want_write(l->ssl)) {
+        if (!ready(layer))
+            return -1;
+        onion_verdict_begin(l);
+        ret = SSL_shutdown(l->ssl);
+        /* 0: sent, and the peer's is still to come. */
+        if (onion_verdict(layer, ret < 0 ? ret : 1) != ONION_DONE)
+            return -1;
+    }
     l->sent_close = 1;
     return 1;
 }
@@ -367,21 +232,46 @@ void onion_session_farewell(BIO *layer)
 {
     ONION_LAYER *l = onion_layer_of(layer);
 
-    if (l->ssl == NULL || l->failure != 0 || !l->handshaken || l->sent_close
-        || l->half_written || SSL_get_wbio(l->ssl) == NULL
-        || (l->port != NULL && BIO_next(layer) == NULL))
+    if (l->ssl == NULL || l->failure != 0 || !l->handshaken || l->half_written
+        || has_sent_close(l) || SSL_get_wbio(l->ssl) == NULL
+        || (onion_layer_has_port(l) && BIO_next(layer) == NULL))
         return;
-    ERR_set_mark();
+    l->newest = onion_err_mark();
     SSL_shutdown(l->ssl);
-    ERR_pop_to_mark();
+    onion_err_pop(l->newest);
     l->sent_close = 1;
+}
+
+/*
+ * Takes from below what is there, until a byte or an end comes up. A question
+ * changes neither the answer to an earlier one nor the error queue.
+ */
+static int look_ahead(BIO *layer)
+{
+    ONION_LAYER *l = onion_layer_of(layer);
+    int flags = BIO_get_retry_flags(layer);
+    int reason = BIO_get_retry_reason(layer);
+    const char *newest = onion_err_mark();
+    unsigned char byte;
+    int n;
+
+    l->quiet = 1;
+    l->keep_errors++;
+    n = onion_session_get(layer, &byte, 1, 1);
+    l->keep_errors--;
+    l->quiet = 0;
+    n = n > 0 ? SSL_pending(l->ssl) : n == 0 || !BIO_should_retry(layer);
+    BIO_clear_retry_flags(layer);
+    BIO_set_flags(layer, flags);
+    BIO_set_retry_reason(layer, reason);
+    onion_err_pop(newest);
+    return n;
 }
 
 int onion_session_pending(BIO *layer)
 {
     ONION_LAYER *l = onion_layer_of(layer);
-    unsigned char byte;
-    int n, flags, reason;
+    int n;
 
     if (l->ssl == NULL)
         return 0;
@@ -390,22 +280,11 @@ int onion_session_pending(BIO *layer)
         return n;
     if (l->failure != 0 || l->heard_close)
         return 1;
-    if (l->port == NULL)
+    if (!onion_layer_has_port(l))
         return BIO_pending(SSL_get_rbio(l->ssl));
     if (!l->handshaken)
         return BIO_next(layer) == NULL ? 0 : BIO_pending(BIO_next(layer));
-    /* A question must not change the answer to an earlier one. */
-    flags = BIO_get_retry_flags(layer);
-    reason = BIO_get_retry_reason(layer);
-    l->quiet = 1;
-    n = onion_session_get(layer, &byte, 1, 1);
-    l->quiet = 0;
-    n = n > 0 ? SSL_pending(l->ssl) : n == 0 || !BIO_should_retry(layer);
-    BIO_clear_retry_flags(layer);
-    BIO_set_flags(layer, flags);
-    BIO_set_retry_reason(layer, reason);
-    ERR_clear_error();
-    return n;
+    return look_ahead(layer);
 }
 
 void onion_session_harden(SSL *ssl)

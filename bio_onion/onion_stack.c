@@ -24,7 +24,7 @@ BIO *onion_stack_find(BIO *chain)
     if (chain != NULL && BIO_f_onion_stack() != NULL)
         stack = BIO_find_type(chain, stack_type);
     if (stack == NULL) {
-        ERR_clear_error();
+        onion_err_clear();
         ONION_raise(ONION_R_NO_STACK, "start from BIO_new_onion_stack()");
     }
     return stack;
@@ -60,7 +60,7 @@ int onion_stack_enter(BIO *b)
 
     BIO_clear_retry_flags(b);
     BIO_set_retry_reason(b, 0);
-    ERR_clear_error();
+    onion_err_clear();
     if (onion_wire_find(b) == NULL) {
         ONION_raise(ONION_R_NO_TRANSPORT, "push a transport under the stack");
         return 0;
@@ -68,7 +68,7 @@ int onion_stack_enter(BIO *b)
     failed = onion_chain_failed(b);
     if (failed == NULL)
         return 1;
-    onion_session_fail_again(failed);
+    onion_verdict_fail_again(failed);
     return 0;
 }
 
@@ -78,7 +78,7 @@ static int leave_failed(BIO *b)
     BIO *failed = onion_chain_failed(b);
 
     if (failed != NULL)
-        onion_session_fail_again(failed);
+        onion_verdict_fail_again(failed);
     ERR_set_mark();
     onion_wire_flush(onion_wire_find(b));   /* the alert, if there is one */
     onion_event_tell(b);
@@ -96,7 +96,7 @@ int onion_stack_leave(BIO *b, int ret)
         return leave_failed(b);
     sent = onion_wire_flush(wire);
     onion_event_tell(b);
-    ERR_clear_error();
+    onion_err_clear();
     if (ret < 0) {
         if (sent == 0)
             BIO_set_flags(b, BIO_get_retry_flags(wire));
@@ -126,11 +126,12 @@ static int boundary(BIO *b, BIO *layer)
 {
     ONION_STACK *s = onion_stack_of(b);
 
-    if (onion_chain_read_depth(b) <= s->min_depth) {
-        onion_session_fail(layer, ONION_R_MIN_DEPTH,
-                           "the peer closed it, and it must stay");
-        return -1;
-    }
+    if (!onion_layer_of(layer)->heard_close)
+        return onion_verdict_fail(layer, ONION_R_LAYER_FAILED,
+                                  "its shutdown state was set from outside");
+    if (onion_chain_read_depth(b) <= s->min_depth)
+        return onion_verdict_fail(layer, ONION_R_MIN_DEPTH,
+                                  "the peer closed it, and it must stay");
     onion_layer_of(layer)->left = 1;
     /* A write that asked for a retry is finished where it was begun. */
     if ((s->flags & ONION_FOLLOW) != 0 && s->out == NULL
@@ -143,7 +144,7 @@ static int boundary(BIO *b, BIO *layer)
 /* ret is what a read of top has returned: 0 is an end of what it reads. */
 static int was_read(BIO *b, BIO *top, int ret)
 {
-    int is_layer = onion_layer_find(top) == top;
+    int is_layer = onion_layer_is(top);
 
     if (ret < 0)
         onion_chain_copy_retry(b, top);
@@ -161,7 +162,7 @@ int onion_stack_leave_anyway(BIO *b, int ret)
     onion_wire_flush(wire);
     onion_event_tell(b);
     BIO_clear_retry_flags(b);
-    ERR_clear_error();
+    onion_err_clear();
     return ret;
 }
 
@@ -219,7 +220,7 @@ static int stack_puts(BIO *b, const char *str)
  */
 static int awaits_nothing(BIO *top)
 {
-    SSL *ssl = onion_layer_find(top) == top ? onion_layer_of(top)->ssl : NULL;
+    SSL *ssl = onion_layer_is(top) ? onion_layer_of(top)->ssl : NULL;
 
     return ssl != NULL && SSL_is_server(ssl)
         && SSL_version(ssl) >= TLS1_3_VERSION;
@@ -378,7 +379,7 @@ BIO *BIO_new_onion_stack(BIO *transport)
 {
     BIO *b;
 
-    ERR_clear_error();
+    onion_err_clear();
     if (transport == NULL) {
         ONION_raise(ONION_R_NO_TRANSPORT, "a stack needs a BIO below it");
         return NULL;

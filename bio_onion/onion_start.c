@@ -83,7 +83,7 @@ int BIO_onion_start_tls(BIO *stack, SSL *ssl,
     prepare(ssl);
     insert(b, layer);
     onion_event_tell(b);
-    ERR_clear_error();
+    onion_err_clear();
     return 1;
 }
 
@@ -96,7 +96,7 @@ static int expect_host(SSL *ssl, const char *host)
                    SSL_get_verify_callback(ssl));
     if (X509_VERIFY_PARAM_set1_ip_asc(param, host))
         return 1;
-    ERR_clear_error();
+    onion_err_clear();
     X509_VERIFY_PARAM_set_hostflags(param,
                                     X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     return SSL_set1_host(ssl, host) && SSL_set_tlsext_host_name(ssl, host);
@@ -109,7 +109,7 @@ static int start(BIO *stack, SSL_CTX *ctx, const char *host)
 
     if (b == NULL)
         return 0;
-    ERR_clear_error();
+    onion_err_clear();
     ssl = ctx == NULL ? NULL : SSL_new(ctx);
     if (ssl == NULL)
         return onion_stack_refuse(b, ERR_R_PASSED_NULL_PARAMETER,
@@ -137,7 +137,7 @@ int BIO_onion_start_client(BIO *stack, SSL_CTX *ctx, const char *host)
     if (b == NULL)
         return 0;
     if (host == NULL || host[0] == '\0') {
-        ERR_clear_error();
+        onion_err_clear();
         return onion_stack_refuse(b, ERR_R_PASSED_NULL_PARAMETER,
                                   "start: a client needs the host's name");
     }

@@ -111,7 +111,7 @@ int BIO_onion_drop_tls(BIO *stack, int depth)
     for (n = onion_chain_layers(b); n > depth; n--)
         abandon(onion_layer_of(onion_chain_layer(b, n)));
     onion_stop_remove(b);
-    ERR_clear_error();
+    onion_err_clear();
     return 1;
 }
 

@@ -70,7 +70,7 @@ static int write_rest(BIO *b)
 
     if (s->out_done == s->out_len)
         return 1;
-    if (onion_layer_find(top) == top && onion_session_handshake(top) <= 0) {
+    if (onion_layer_is(top) && onion_session_handshake(top) <= 0) {
         onion_chain_copy_retry(b, top);
         return -1;
     }

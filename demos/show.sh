@@ -70,7 +70,8 @@ server=$!
 
 # The server says "ACCEPT address:port" once it listens.
 tries=200
-until address=$(sed -n 's/^ACCEPT //p' "$work/server.log") && [ -n "$address" ]; do
+until address=$(sed -n 's/^ACCEPT //p' "$work/server.log")
+    [ -n "$address" ]; do
     tries=$((tries - 1))
     if [ $tries -eq 0 ] || ! kill -0 "$server" 2>/dev/null; then
         echo 'The server did not start:' >&2
@@ -104,8 +105,13 @@ cat <<END
 
 END
 
+script='hello, in clear text;STARTTLS;hello in one layer'
+script="$script;STARTTLS;hello in two layers;STARTTLS;hello in three layers"
+script="$script;STOPTLS;two layers are left;STOPTLS;one layer is left"
+script="$script;STOPTLS;and this is clear text again;QUIT"
+
 "$built/demos/onion_client" -connect "$address" -state -CAfile "$certs/ca.pem" \
-    -script 'hello, in clear text;STARTTLS;hello in one layer;STARTTLS;hello in two layers;STARTTLS;hello in three layers;STOPTLS;two layers are left;STOPTLS;one layer is left;STOPTLS;and this is clear text again;QUIT' \
+    -script "$script" \
     -layer -servername outer.example \
     -layer -servername middle.example \
     -layer -servername inner.example

@@ -26,8 +26,8 @@ pkg_config() {
 compile() {
     flags=$(pkg_config --cflags --libs bio_onion) || return 1
     # shellcheck disable=SC2086 # words are meant
-    $CC ${CPPFLAGS-} ${CFLAGS-} "$srcdir/demos/two_layers.c" -o "$tmp/two_layers" \
-        ${LDFLAGS-} $flags
+    $CC ${CPPFLAGS-} ${CFLAGS-} "$srcdir/demos/two_layers.c" \
+        -o "$tmp/two_layers" ${LDFLAGS-} $flags
 }
 
 installed() {
@@ -65,7 +65,8 @@ else
     check 'the example compiles with what pkg-config says' compile
     expected >"$tmp/expected"
     if installed "$tmp/two_layers" "$address" "$certs/ca.pem" outer.example \
-        inner.example >"$tmp/said" 2>&1 && same "$tmp/expected" "$tmp/said"; then
+        inner.example >"$tmp/said" 2>&1 &&
+        same "$tmp/expected" "$tmp/said"; then
         ok 'it starts two layers and stops them'
     else
         not_ok 'it starts two layers and stops them' "$tmp/said" "$log"

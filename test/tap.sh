@@ -38,7 +38,8 @@ not_ok() {
     shift
     for tap_file; do
         echo "# $tap_file:"
-        tail -n 40 "$tap_file" | tr -cd '\n\t -~' | cut -c 1-400 | sed 's/^/#   /'
+        tail -n 40 "$tap_file" | tr -cd '\n\t -~' | cut -c 1-400 |
+            sed 's/^/#   /'
     done
 }
 

@@ -145,7 +145,7 @@ START_TEST(the_peers_close_does_not_lower_our_write_depth)
 END_TEST
 
 /* The other way round: the read side is in the clear, the write side not. */
-START_TEST(the_peer_may_close_every_layer_and_we_still_write_inside)
+START_TEST(the_peer_may_close_all_and_we_still_write_inside)
 {
     int i;
 
@@ -168,7 +168,7 @@ START_TEST(the_peer_may_close_every_layer_and_we_still_write_inside)
 END_TEST
 
 /* A close that came up, but of which nobody was told, changes nothing. */
-START_TEST(a_close_that_was_not_read_does_not_make_a_stop_go_too_far)
+START_TEST(a_close_not_yet_read_makes_no_stop_go_too_far)
 {
     dive(_i, 2);
     peer_stop(&p, &p.b, 1);
@@ -291,7 +291,7 @@ END_TEST
  */
 
 /* All that b says, in and out of the inner layer, comes up in one segment. */
-START_TEST(what_follows_a_close_in_the_same_segment_is_not_lost)
+START_TEST(what_follows_a_close_in_its_segment_is_not_lost)
 {
     int depth = 1 + _i / 4;
 
@@ -359,7 +359,7 @@ static size_t stock_inner_close(SSL *inner, unsigned char *out, size_t max)
 }
 
 /* _i: version x role x how the bytes are cut into records of layer 1 */
-START_TEST(what_follows_a_close_in_the_same_record_is_not_lost)
+START_TEST(what_follows_a_close_in_its_record_is_not_lost)
 {
     struct peer a = { .ask = 100 };
     unsigned char out[500];
@@ -852,10 +852,10 @@ static void laws(Suite *s)
     tcase_add_loop_test(tc, the_peers_close_does_not_lower_our_write_depth,
                         0, 12);
     tcase_add_loop_test(tc,
-                        the_peer_may_close_every_layer_and_we_still_write_inside,
+                        the_peer_may_close_all_and_we_still_write_inside,
                         0, 4);
     tcase_add_loop_test(tc,
-                        a_close_that_was_not_read_does_not_make_a_stop_go_too_far,
+                        a_close_not_yet_read_makes_no_stop_go_too_far,
                         0, 4);
     tc = test_case(s, "boundary");
     tcase_add_loop_test(tc, a_boundary_is_exactly_one_read_of_nothing, 0, 12);
@@ -865,10 +865,10 @@ static void laws(Suite *s)
     tcase_add_loop_test(tc,
                         gets_stops_at_a_boundary_and_the_next_call_tells_it,
                         0, 4);
-    tcase_add_loop_test(tc, what_follows_a_close_in_the_same_segment_is_not_lost,
+    tcase_add_loop_test(tc, what_follows_a_close_in_its_segment_is_not_lost,
                         0, 12);
     tcase_add_loop_test(tc, a_close_may_be_cut_at_every_byte, 0, 2 * 200);
-    tcase_add_loop_test(tc, what_follows_a_close_in_the_same_record_is_not_lost,
+    tcase_add_loop_test(tc, what_follows_a_close_in_its_record_is_not_lost,
                         0, 4 * 75);
 }
 

@@ -107,7 +107,7 @@ START_TEST(a_retry_always_asks_for_what_the_transport_lacks)
 }
 END_TEST
 
-/* Else the bytes in the wire would stay there when the application only reads. */
+/* Else the bytes in the wire would stay there when one only reads. */
 START_TEST(a_read_with_unsent_bytes_asks_to_write_too)
 {
     char c;

@@ -3,8 +3,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  *
- * The comment on a test says what it does where the care is not taken: how it
- * was seen to fail with the named line of the library taken out.
+ * The comment on a test says how it was seen to fail, with a line of the
+ * library taken out, or why it does not.
  */
 
 #include <stdlib.h>
@@ -111,8 +111,8 @@ static void chains_talk(struct chains *t)
 }
 
 /*
- * 1: a failure is no close, however often one asks.
- * @1a@
+ * 1. Without the latch of a failure the second read is a boundary: OpenSSL
+ * says "zero return" then.
  */
 START_TEST(trap_01_a_fatal_alert_is_no_boundary_at_the_second_read)
 {
@@ -136,7 +136,7 @@ START_TEST(trap_01_a_fatal_alert_is_no_boundary_at_the_second_read)
 }
 END_TEST
 
-/* @1b@ */
+/* 1. Fails if a close needs no handshake before it: the read gives 0. */
 START_TEST(trap_01_a_forged_close_in_the_handshake_is_no_boundary)
 {
     char in[10];
@@ -155,7 +155,7 @@ START_TEST(trap_01_a_forged_close_in_the_handshake_is_no_boundary)
 }
 END_TEST
 
-/* @1c@ */
+/* 1. The same, for a layer without a stack. */
 START_TEST(trap_01_a_layer_alone_is_not_at_a_clean_end_then)
 {
     struct chains t = chains_new(version_of(_i), 1, 70000);
@@ -191,7 +191,10 @@ static void dive_unsafe(int i)
     peers_talk(&p);
 }
 
-/* @2a@ */
+/*
+ * 2. It is the port that tells an end from a close here, so this still passes
+ * with the option left on; trap_02_a_layer_alone_takes_both_away does not.
+ */
 START_TEST(trap_02_an_end_of_file_is_not_ignored)
 {
     struct tap_side *in;
@@ -207,7 +210,7 @@ START_TEST(trap_02_an_end_of_file_is_not_ignored)
 }
 END_TEST
 
-/* @2b@ */
+/* 2. Fails with quiet shutdown left on: no close_notify comes to b. */
 START_TEST(trap_02_a_quiet_shutdown_is_not_quiet)
 {
     dive_unsafe(_i);
@@ -221,7 +224,7 @@ START_TEST(trap_02_a_quiet_shutdown_is_not_quiet)
 }
 END_TEST
 
-/* @2c@ */
+/* 2. Fails with any one of the four left on. */
 START_TEST(trap_02_a_layer_alone_takes_both_away)
 {
     SSL *ssl = test_ssl(1, 0, 1);
@@ -239,8 +242,11 @@ START_TEST(trap_02_a_layer_alone_takes_both_away)
 }
 END_TEST
 
-/* @3@ */
-START_TEST(trap_03_a_second_stop_with_unread_data_does_not_kill)
+/*
+ * 3. A stack walks past layers that it has closed, so that this cannot occur
+ * by one stop; the next test fails without the latch.
+ */
+START_TEST(trap_03_a_second_stop_with_unread_data_is_safe)
 {
     int i;
 
@@ -258,8 +264,8 @@ START_TEST(trap_03_a_second_stop_with_unread_data_does_not_kill)
 }
 END_TEST
 
-/* @3b@ */
-START_TEST(trap_03_a_second_shutdown_of_a_layer_alone_does_not_kill)
+/* 3. Fails if SSL_shutdown() is called though our close is sent. */
+START_TEST(trap_03_so_is_a_second_shutdown_of_a_layer_alone)
 {
     struct chains t = chains_new(version_of(_i), 1, 70000);
     char in[10];
@@ -276,7 +282,10 @@ START_TEST(trap_03_a_second_shutdown_of_a_layer_alone_does_not_kill)
 }
 END_TEST
 
-/* @4@ 600,000 bytes are more than the wire takes: a record is half done. */
+/*
+ * 4. 600,000 bytes are more than the wire takes: the write is half done.
+ * Fails if the stop does not look at that: the layers close in the middle.
+ */
 START_TEST(trap_04_a_stop_in_a_half_done_write_waits_for_it)
 {
     static unsigned char big[600000];
@@ -299,7 +308,7 @@ START_TEST(trap_04_a_stop_in_a_half_done_write_waits_for_it)
 }
 END_TEST
 
-/* @4b@ */
+/* 4. Fails without the latch of a half-written record: "bad write retry". */
 START_TEST(trap_04_a_layer_alone_finishes_its_write_first)
 {
     struct chains t = chains_new(version_of(_i), 1, 70000);
@@ -323,7 +332,7 @@ START_TEST(trap_04_a_layer_alone_finishes_its_write_first)
 }
 END_TEST
 
-/* @5@ */
+/* 5. Fails if SSL_shutdown() is called before the handshake is done. */
 START_TEST(trap_05_a_stop_in_a_handshake_leaves_no_error)
 {
     int i;
@@ -338,8 +347,11 @@ START_TEST(trap_05_a_stop_in_a_handshake_leaves_no_error)
 }
 END_TEST
 
-/* @5b@ */
-START_TEST(trap_05_a_layer_freed_in_a_handshake_leaves_no_error)
+/*
+ * 5. Guarded twice, by the handshake and by a mark in the error queue: fails
+ * only with both taken out.
+ */
+START_TEST(trap_05_a_free_in_a_handshake_leaves_no_error)
 {
     struct chains t = chains_new(version_of(_i), 2, 70000);
     size_t before;
@@ -357,7 +369,7 @@ START_TEST(trap_05_a_layer_freed_in_a_handshake_leaves_no_error)
 }
 END_TEST
 
-/* @6@ */
+/* 6. Fails with read-ahead left on: a layer that "read past its close". */
 START_TEST(trap_06_read_ahead_is_off_and_nothing_is_swallowed)
 {
     SSL *ssl = test_ssl(1, version_of(_i), 1);
@@ -388,10 +400,14 @@ static void check_no_ktls(BIO *b, BIO *below)
     }
 }
 
-/* @7a@ */
-START_TEST(trap_07_a_transport_that_claims_ktls_sees_only_records)
+/*
+ * 7. Each BIO of the stack has its own list, so one that passes on all it gets
+ * is not enough: fails with those of the stack and the wire taken out.
+ */
+START_TEST(trap_07_a_transport_that_claims_ktls_sees_records)
 {
-    SSL *a = test_ssl(1, version_of(_i), 1), *b = test_ssl(0, version_of(_i), 1);
+    SSL *a = test_ssl(1, version_of(_i), 1);
+    SSL *b = test_ssl(0, version_of(_i), 1);
 
     peers_new(&p, 70000, version_of(_i));
     tap_of(p.a.tap)->ktls = tap_of(p.b.tap)->ktls = 1;
@@ -408,8 +424,8 @@ START_TEST(trap_07_a_transport_that_claims_ktls_sees_only_records)
 }
 END_TEST
 
-/* @7b@ */
-START_TEST(trap_07_a_layer_alone_does_not_pass_on_what_it_does_not_know)
+/* 7. Fails with the list of the layer taken out. */
+START_TEST(trap_07_a_layer_alone_passes_on_what_it_knows_only)
 {
     struct chains t = chains_new(version_of(_i), 2, 70000);
     BIO *outer = BIO_next(t.c);
@@ -429,7 +445,7 @@ START_TEST(trap_07_a_layer_alone_does_not_pass_on_what_it_does_not_know)
 }
 END_TEST
 
-/* @8@ */
+/* 8. Fails if the port does not note an end: the reason is another. */
 START_TEST(trap_08_an_outer_close_truncates_the_inner_layer)
 {
     char in[10];
@@ -443,7 +459,7 @@ START_TEST(trap_08_an_outer_close_truncates_the_inner_layer)
 }
 END_TEST
 
-/* @8b@ */
+/* 8. The same, for layers without a stack. */
 START_TEST(trap_08_nested_layers_alone_see_it_too)
 {
     struct chains t = chains_new(version_of(_i), 2, 70000);
@@ -462,8 +478,11 @@ START_TEST(trap_08_nested_layers_alone_see_it_too)
 }
 END_TEST
 
-/* @9@ */
-START_TEST(trap_09_a_flush_that_would_block_in_a_handshake_is_finished_later)
+/*
+ * 9. Fails if the port passes on the retry of a flush, and also if it forgets
+ * to flush later.
+ */
+START_TEST(trap_09_a_flush_in_a_handshake_is_finished_later)
 {
     struct chains t = chains_new(version_of(_i), 2, 70000);
 
@@ -476,7 +495,7 @@ START_TEST(trap_09_a_flush_that_would_block_in_a_handshake_is_finished_later)
 }
 END_TEST
 
-/* @9b@ */
+/* 9. Fails if the wire does not flush the transport. */
 START_TEST(trap_09_so_it_is_in_a_stack)
 {
     peers_new(&p, 70000, version_of(_i));
@@ -488,7 +507,7 @@ START_TEST(trap_09_so_it_is_in_a_stack)
 }
 END_TEST
 
-/* @10@ */
+/* 10. Fails if a layer does not clear the queue first: "layer failed". */
 START_TEST(trap_10_a_stale_error_does_not_make_a_retry_fatal)
 {
     struct chains t = chains_new(version_of(_i), 2, 70000);
@@ -509,7 +528,10 @@ START_TEST(trap_10_a_stale_error_does_not_make_a_retry_fatal)
 }
 END_TEST
 
-/* @11@ The mode that is asked for here is what makes the loss silent. */
+/*
+ * 11. The mode that is asked for here is what makes the loss silent. Fails if
+ * the stack does not compare a retry with the write before it.
+ */
 START_TEST(trap_11_a_retry_with_other_bytes_is_refused)
 {
     static unsigned char big[600000], other[600000];
@@ -532,7 +554,7 @@ START_TEST(trap_11_a_retry_with_other_bytes_is_refused)
 }
 END_TEST
 
-/* @12@ */
+/* 12. Fails without a gets method: -2. */
 START_TEST(trap_12_a_stack_has_puts_and_gets)
 {
     char line[10];
@@ -545,7 +567,7 @@ START_TEST(trap_12_a_stack_has_puts_and_gets)
 }
 END_TEST
 
-/* @13@ */
+/* 13. Fails if no room is left for the layers below: 36 records. */
 START_TEST(trap_13_an_inner_record_fits_into_an_outer_one)
 {
     size_t before;
@@ -561,10 +583,11 @@ START_TEST(trap_13_an_inner_record_fits_into_an_outer_one)
 END_TEST
 
 /*
- * @14@ What poll() cannot see, BIO_pending() tells; and what is not there yet,
+ * 14. Fails if only the innermost SSL is asked: 0 with four records there.
+ * What poll() cannot see, BIO_pending() tells; and what is not there yet,
  * it does not: a loop that believes it neither sleeps nor spins.
  */
-START_TEST(trap_14_a_loop_that_asks_pending_neither_sleeps_nor_spins)
+START_TEST(trap_14_a_loop_on_pending_neither_sleeps_nor_spins)
 {
     int i, reads = 0;
     char in[10];
@@ -589,8 +612,11 @@ START_TEST(trap_14_a_loop_that_asks_pending_neither_sleeps_nor_spins)
 }
 END_TEST
 
-/* @15@ a only writes, b only reads; neither does more. */
-START_TEST(trap_15_tickets_do_not_stop_a_peer_that_only_writes)
+/*
+ * 15. a only writes, b only reads; neither does more. Fails with "no progress"
+ * if the handshake of a server waits until its tickets are sent.
+ */
+START_TEST(trap_15_tickets_do_not_stop_who_only_writes)
 {
     static const size_t sizes[] = { 1, 7, 50, 512 };
     int a = 0, b = 0, got = 0, depth = 1 + _i / 4, n;
@@ -645,7 +671,8 @@ static void flood_of_tickets(int n)
 }
 
 /*
- * @16@ One call handles what has been read ahead at most; and when it asks for
+ * 16. Fails without the budget, and with auto-retry on: all in one call.
+ * One call handles what has been read ahead at most; and when it asks for
  * a retry, poll() or BIO_pending() bring the loop back.
  */
 START_TEST(trap_16_a_flood_without_data_does_not_hold_a_read)
@@ -687,7 +714,7 @@ static SSL *offer(SSL_SESSION *session, const char *host)
     return ssl;
 }
 
-/* @17@ _i: another name, the same name */
+/* 17. _i: another name, the same name. Fails without the second check. */
 START_TEST(trap_17_a_session_of_another_name_is_not_accepted)
 {
     SSL_CTX *server = test_server_ctx(TLS1_3_VERSION, "a.test", 0);
@@ -723,7 +750,9 @@ START_TEST(trap_17_a_session_of_another_name_is_not_accepted)
 }
 END_TEST
 
-/* @18@ */
+/*
+ * 18. Guarded twice, as trap 5: fails without the mark around the last words.
+ */
 START_TEST(trap_18_a_layer_freed_after_pop_leaves_no_error)
 {
     struct chains t = chains_new(version_of(_i), 2, 70000);
@@ -744,7 +773,7 @@ START_TEST(trap_18_a_layer_freed_after_pop_leaves_no_error)
 }
 END_TEST
 
-/* @19@ */
+/* 19. Fails if the SSL is given what lies below, and not a port. */
 START_TEST(trap_19_a_pop_below_a_layer_leaves_the_chain_whole)
 {
     struct chains t = chains_new(version_of(_i), 2, 70000);
@@ -760,8 +789,8 @@ START_TEST(trap_19_a_pop_below_a_layer_leaves_the_chain_whole)
 }
 END_TEST
 
-/* @20@ */
-START_TEST(trap_20_tickets_after_our_close_are_not_text_of_the_layer_below)
+/* 20. Fails if our own close is enough to remove a layer. */
+START_TEST(trap_20_tickets_after_our_close_are_not_text_below)
 {
     char in[10];
     SSL *ssl;
@@ -791,8 +820,8 @@ static int suspend(SSL *ssl, void *arg)
     return suspensions-- > 0 ? -1 : 1;
 }
 
-/* @21a@ */
-START_TEST(trap_21_a_callback_that_suspends_below_is_not_fatal_above)
+/* 21. Fails if a suspended callback is no retry. */
+START_TEST(trap_21_a_callback_may_suspend_below)
 {
     struct chains t = chains_new(version_of(_i), 2, 70000);
     SSL *ssl;
@@ -807,8 +836,8 @@ START_TEST(trap_21_a_callback_that_suspends_below_is_not_fatal_above)
 }
 END_TEST
 
-/* @21b@ */
-START_TEST(trap_21_no_flag_is_left_after_a_flush_that_succeeded)
+/* 21. Fails if the flush of a layer does not clear its flags first. */
+START_TEST(trap_21_no_flag_is_left_after_a_flush)
 {
     struct chains t = chains_new(version_of(_i), 2, 70000);
     char c;
@@ -842,8 +871,8 @@ static void two_in_one(const char *one, const char *two)
     stock_write(&s, 1, out, (size_t)len);
 }
 
-/* @22@ 27 to 34 were counted: the ciphertext of the second record. */
-START_TEST(trap_22_pending_counts_no_ciphertext_of_the_layer_below)
+/* 22. Fails if BIO_pending() of what is below is counted. */
+START_TEST(trap_22_pending_counts_no_ciphertext_from_below)
 {
     char in[10];
 
@@ -857,7 +886,7 @@ START_TEST(trap_22_pending_counts_no_ciphertext_of_the_layer_below)
 }
 END_TEST
 
-/* @22b@ */
+/* 22. The same, for layers without a stack. */
 START_TEST(trap_22_nor_does_a_layer_alone)
 {
     struct chains t = chains_new(version_of(_i), 2, 70000);
@@ -886,7 +915,7 @@ START_TEST(trap_22_nor_does_a_layer_alone)
 }
 END_TEST
 
-/* @23a@ */
+/* 23. Fails if a layer always answers 0: curl and others wait for ever. */
 START_TEST(trap_23_eof_is_told_as_it_is)
 {
     struct chains t = chains_new(version_of(_i), 2, 70000);
@@ -908,7 +937,10 @@ START_TEST(trap_23_eof_is_told_as_it_is)
 }
 END_TEST
 
-/* @23b@ What an SSL frees with BIO_free_all() must have nothing behind it. */
+/*
+ * 23. Fails with a port that is in the chain, as trap 19.
+ * What an SSL frees with BIO_free_all() must have nothing behind it.
+ */
 START_TEST(trap_23_the_bio_of_an_ssl_is_no_chain)
 {
     SSL *ssl;
@@ -937,10 +969,10 @@ static void one_to_nine(TCase *tc)
     tcase_add_loop_test(tc, trap_02_an_end_of_file_is_not_ignored, 0, 2);
     tcase_add_loop_test(tc, trap_02_a_quiet_shutdown_is_not_quiet, 0, 2);
     tcase_add_test(tc, trap_02_a_layer_alone_takes_both_away);
-    tcase_add_loop_test(tc, trap_03_a_second_stop_with_unread_data_does_not_kill,
+    tcase_add_loop_test(tc, trap_03_a_second_stop_with_unread_data_is_safe,
                         0, 4);
     tcase_add_loop_test(tc,
-                        trap_03_a_second_shutdown_of_a_layer_alone_does_not_kill,
+                        trap_03_so_is_a_second_shutdown_of_a_layer_alone,
                         0, 2);
     tcase_add_loop_test(tc, trap_04_a_stop_in_a_half_done_write_waits_for_it,
                         0, 2);
@@ -948,20 +980,20 @@ static void one_to_nine(TCase *tc)
                         0, 2);
     tcase_add_loop_test(tc, trap_05_a_stop_in_a_handshake_leaves_no_error,
                         0, 2);
-    tcase_add_loop_test(tc, trap_05_a_layer_freed_in_a_handshake_leaves_no_error,
+    tcase_add_loop_test(tc, trap_05_a_free_in_a_handshake_leaves_no_error,
                         0, 2);
     tcase_add_loop_test(tc, trap_06_read_ahead_is_off_and_nothing_is_swallowed,
                         0, 2);
-    tcase_add_loop_test(tc, trap_07_a_transport_that_claims_ktls_sees_only_records,
+    tcase_add_loop_test(tc, trap_07_a_transport_that_claims_ktls_sees_records,
                         0, 2);
     tcase_add_loop_test(tc,
-                        trap_07_a_layer_alone_does_not_pass_on_what_it_does_not_know,
+                        trap_07_a_layer_alone_passes_on_what_it_knows_only,
                         0, 2);
     tcase_add_loop_test(tc, trap_08_an_outer_close_truncates_the_inner_layer,
                         0, 4);
     tcase_add_loop_test(tc, trap_08_nested_layers_alone_see_it_too, 0, 2);
     tcase_add_loop_test(tc,
-                        trap_09_a_flush_that_would_block_in_a_handshake_is_finished_later,
+                        trap_09_a_flush_in_a_handshake_is_finished_later,
                         0, 2);
     tcase_add_loop_test(tc, trap_09_so_it_is_in_a_stack, 0, 2);
 }
@@ -975,9 +1007,9 @@ static void ten_to_sixteen(TCase *tc)
     tcase_add_loop_test(tc, trap_13_an_inner_record_fits_into_an_outer_one,
                         0, 2);
     tcase_add_loop_test(tc,
-                        trap_14_a_loop_that_asks_pending_neither_sleeps_nor_spins,
+                        trap_14_a_loop_on_pending_neither_sleeps_nor_spins,
                         0, 4);
-    tcase_add_loop_test(tc, trap_15_tickets_do_not_stop_a_peer_that_only_writes,
+    tcase_add_loop_test(tc, trap_15_tickets_do_not_stop_who_only_writes,
                         0, 12);
     tcase_add_loop_test(tc, trap_16_a_flood_without_data_does_not_hold_a_read,
                         0, 2);
@@ -992,14 +1024,14 @@ static void seventeen_to_twentythree(TCase *tc)
     tcase_add_loop_test(tc, trap_19_a_pop_below_a_layer_leaves_the_chain_whole,
                         0, 2);
     tcase_add_test(tc,
-                   trap_20_tickets_after_our_close_are_not_text_of_the_layer_below);
+                   trap_20_tickets_after_our_close_are_not_text_below);
     tcase_add_loop_test(tc,
-                        trap_21_a_callback_that_suspends_below_is_not_fatal_above,
+                        trap_21_a_callback_may_suspend_below,
                         0, 2);
-    tcase_add_loop_test(tc, trap_21_no_flag_is_left_after_a_flush_that_succeeded,
+    tcase_add_loop_test(tc, trap_21_no_flag_is_left_after_a_flush,
                         0, 2);
     tcase_add_loop_test(tc,
-                        trap_22_pending_counts_no_ciphertext_of_the_layer_below,
+                        trap_22_pending_counts_no_ciphertext_from_below,
                         0, 4);
     tcase_add_loop_test(tc, trap_22_nor_does_a_layer_alone, 0, 2);
     tcase_add_loop_test(tc, trap_23_eof_is_told_as_it_is, 0, 2);

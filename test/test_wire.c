@@ -254,7 +254,7 @@ START_TEST(sixteen_kilobytes_are_two_records_at_most_in_each_layer)
 }
 END_TEST
 
-START_TEST(a_large_write_costs_hardly_more_records_inside_than_outside)
+START_TEST(a_large_write_costs_as_few_records_inside_as_outside)
 {
     int i;
 
@@ -318,7 +318,7 @@ START_TEST(wpending_counts_a_flight_that_cannot_leave)
 }
 END_TEST
 
-START_TEST(a_write_that_cannot_leave_holds_a_bounded_number_of_bytes)
+START_TEST(a_write_that_cannot_leave_holds_a_bounded_number)
 {
     int i, held;
 
@@ -391,14 +391,14 @@ int main(void)
                         sixteen_kilobytes_are_two_records_at_most_in_each_layer,
                         0, 12);
     tcase_add_loop_test(tc,
-                        a_large_write_costs_hardly_more_records_inside_than_outside,
+                        a_large_write_costs_as_few_records_inside_as_outside,
                         0, 4);
     tcase_add_loop_test(tc, a_byte_costs_one_record_in_each_layer, 0, 18);
     tcase_add_loop_test(tc, nothing_of_the_text_is_on_the_wire, 0, 12);
     tc = test_case(s, "bounds");
     tcase_add_loop_test(tc, wpending_counts_a_flight_that_cannot_leave, 0, 4);
     tcase_add_loop_test(tc,
-                        a_write_that_cannot_leave_holds_a_bounded_number_of_bytes,
+                        a_write_that_cannot_leave_holds_a_bounded_number,
                         0, 4);
     tcase_add_test(tc, a_peer_that_asks_but_does_not_read_is_given_up);
     return test_main(s);

@@ -1,0 +1,222 @@
+/*
+ * onion_verdict.c - what the last call of an SSL means for its layer.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A layer is at its end only when the handshake was done and then the peer's
+ * close_notify was read, with no failure before. Each of the three is latched,
+ * since OpenSSL reports "zero return" after a fatal alert and after a forged
+ * close_notify too.
+ *
+ * SSL_get_error() is not asked: it takes any entry in the error queue for a
+ * failure, and a layer that is called by the one inside it must leave alone
+ * what is in the queue. The port has noted how the last call below ended; the
+ * queue tells whether something was raised since; SSL_want() tells the rest.
+ */
+
+#include "onion_local.h"
+
+void onion_verdict_begin(ONION_LAYER *l)
+{
+    l->blocked = l->broken = 0;
+    l->cause = 0;
+    /* If the queue is ours, it is empty. */
+    l->newest = l->keep_errors == 0 ? NULL : onion_err_mark();
+}
+
+void onion_verdict_raise(BIO *layer, int reason, const char *why)
+{
+    ONION_LAYER *l = onion_layer_of(layer);
+    char name[ONION_NAME_SIZE];
+
+    ONION_raise(reason, "layer %d (%s, %s): %s", onion_layer_number(layer),
+                SSL_is_server(l->ssl) ? "server" : "client",
+                onion_peer_name(l->ssl, name), why);
+}
+
+int onion_verdict_fail(BIO *layer, int reason, const char *why)
+{
+    ONION_LAYER *l = onion_layer_of(layer);
+
+    if (l->failure == 0) {
+        l->failure = reason;
+        OPENSSL_strlcpy(l->why, why, sizeof(l->why));
+    }
+    return onion_verdict_fail_again(layer);
+}
+
+int onion_verdict_fail_again(BIO *layer)
+{
+    ONION_LAYER *l = onion_layer_of(layer);
+
+    onion_verdict_raise(layer, l->failure, l->why);
+    return -1;
+}
+
+/* The certificate was refused: why, in X509's words. */
+static int fail_certificate(BIO *layer)
+{
+    long result = SSL_get_verify_result(onion_layer_of(layer)->ssl);
+
+    return onion_verdict_fail(layer, ONION_R_CERTIFICATE_REFUSED,
+                              X509_verify_cert_error_string(result));
+}
+
+/* What is below is another layer, which has said why, or the transport. */
+static int fail_below(BIO *layer)
+{
+    unsigned long error = ERR_peek_last_error();
+    int reason = ONION_R_TRANSPORT_FAILED;
+
+    if (onion_layer_find(BIO_next(layer)) != NULL)
+        return onion_verdict_fail(layer, ONION_R_BELOW_FAILED,
+                                  "the layer below failed");
+    if (ERR_GET_LIB(error) == BIO_onion_error_library())
+        reason = ERR_GET_REASON(error);     /* the wire has raised it */
+    return onion_verdict_fail(layer, reason,
+                              onion_layer_of(layer)->broken_why);
+}
+
+/* What ssl has raised, or 0. */
+static unsigned long cause_of(const ONION_LAYER *l)
+{
+    if (l->cause != 0)
+        return l->cause;
+    return onion_err_newest() != l->newest ? ERR_peek_last_error() : 0;
+}
+
+static int is_ssl_reason(unsigned long error, int reason)
+{
+    return ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == reason;
+}
+
+/* For a call that ended without result, retry or close_notify: what failed. */
+static int fail(BIO *layer)
+{
+    ONION_LAYER *l = onion_layer_of(layer);
+    unsigned long cause = cause_of(l);
+
+    if (l->ended || is_ssl_reason(cause, SSL_R_UNEXPECTED_EOF_WHILE_READING))
+        return onion_verdict_fail(layer, ONION_R_TRUNCATED, l->handshaken
+                                  ? "what is below it ended"
+                                  : "what is below it ended in the handshake");
+    if (l->broken)
+        return fail_below(layer);
+    if (is_ssl_reason(cause, SSL_R_CERTIFICATE_VERIFY_FAILED))
+        return fail_certificate(layer);
+    return onion_verdict_fail(layer, l->handshaken ? ONION_R_LAYER_FAILED
+                                                   : ONION_R_HANDSHAKE_FAILED,
+                              onion_err_reason(cause));
+}
+
+ONION_VERDICT onion_verdict_retry(BIO *layer, int flags, int reason)
+{
+    BIO_set_flags(layer, flags | BIO_FLAGS_SHOULD_RETRY);
+    BIO_set_retry_reason(layer, reason);
+    return ONION_RETRY;
+}
+
+/* A session is closed by what was read just now, after the handshake. */
+static ONION_VERDICT heard_close(BIO *layer)
+{
+    ONION_LAYER *l = onion_layer_of(layer);
+
+    if (!l->handshaken || SSL_has_pending(l->ssl)) {
+        onion_verdict_fail(layer, l->handshaken ? ONION_R_LAYER_FAILED
+                                                : ONION_R_HANDSHAKE_FAILED,
+                           l->handshaken ? "it read past its close_notify"
+                                         : "closed in the handshake");
+        return ONION_FAILED;
+    }
+    l->heard_close = 1;
+    return ONION_CLOSED;
+}
+
+/* Something was raised since onion_verdict_begin(), by ssl or below. */
+static int was_raised(const ONION_LAYER *l)
+{
+    return l->cause != 0 || onion_err_newest() != l->newest;
+}
+
+/* What an SSL waits for that is not below it: the application. */
+static int awaits_application(const ONION_LAYER *l)
+{
+    switch (SSL_want(l->ssl)) {
+    case SSL_X509_LOOKUP:
+    case SSL_RETRY_VERIFY:
+    case SSL_CLIENT_HELLO_CB:
+    case SSL_ASYNC_PAUSED:
+    case SSL_ASYNC_NO_JOBS:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+/* The BIO that an SSL with BIOs of its own waits for; NULL if for none. */
+static BIO *awaited_bio(const ONION_LAYER *l)
+{
+    BIO *bio = SSL_want_read(l->ssl) ? SSL_get_rbio(l->ssl)
+        : SSL_want_write(l->ssl) ? SSL_get_wbio(l->ssl) : NULL;
+
+    return bio != NULL && BIO_should_retry(bio) ? bio : NULL;
+}
+
+static ONION_VERDICT judge(BIO *layer)
+{
+    ONION_LAYER *l = onion_layer_of(layer);
+    BIO *bio;
+
+    if (was_raised(l))
+        return ONION_FAILED;
+    if (l->blocked)
+        return onion_verdict_retry(layer, l->retry_flags, l->retry_reason);
+    if (l->broken || l->ended)
+        return ONION_FAILED;
+    if (!l->heard_close
+        && (SSL_get_shutdown(l->ssl) & SSL_RECEIVED_SHUTDOWN) != 0)
+        return ONION_CLOSED;
+    if (awaits_application(l))
+        return onion_verdict_retry(layer, BIO_FLAGS_IO_SPECIAL,
+                                   BIO_RR_SSL_X509_LOOKUP);
+    if (onion_layer_has_port(l))
+        return SSL_want_read(l->ssl) ? ONION_AGAIN : ONION_FAILED;
+    bio = awaited_bio(l);
+    if (bio == NULL)
+        return ONION_FAILED;
+    return onion_verdict_retry(layer, BIO_get_retry_flags(bio),
+                               BIO_get_retry_reason(bio));
+}
+
+ONION_VERDICT onion_verdict(BIO *layer, int ret)
+{
+    ONION_LAYER *l = onion_layer_of(layer);
+    ONION_VERDICT v = ret > 0 ? ONION_DONE : judge(layer);
+
+    if (v == ONION_FAILED) {
+        onion_err_keep(l->newest);
+        fail(layer);
+        return v;
+    }
+    onion_err_pop(l->newest);
+    return v == ONION_CLOSED ? heard_close(layer) : v;
+}
+
+/*
+ * The way down may fail while there is still something to read, so that is no
+ * failure of the session.
+ */
+ONION_VERDICT onion_verdict_of_write(BIO *layer, int ret)
+{
+    ONION_LAYER *l = onion_layer_of(layer);
+    ONION_VERDICT v = ret > 0 ? ONION_DONE : judge(layer);
+
+    if (v == ONION_FAILED && l->cause == 0 && (l->broken || l->heard_close)) {
+        onion_err_keep(l->newest);
+        onion_verdict_raise(layer, ONION_R_TRANSPORT_FAILED,
+                            l->broken ? l->broken_why : "cannot write");
+        return v;
+    }
+    v = onion_verdict(layer, ret);
+    return v == ONION_AGAIN ? onion_verdict_retry(layer, BIO_FLAGS_READ, 0) : v;
+}
