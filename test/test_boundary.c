@@ -840,78 +840,78 @@ static void laws(Suite *s)
 {
     TCase *tc = test_case(s, "direction");
 
-    tcase_add_loop_test(tc, after_a_stop_writes_go_below_at_once, 0, 12);
-    tcase_add_loop_test(tc,
-                        after_a_stop_reads_go_on_inside_up_to_the_peers_close,
-                        0, 12);
-    tcase_add_loop_test(tc,
-                        a_layer_is_removed_when_both_directions_have_left_it,
-                        0, 12);
-    tcase_add_loop_test(tc, nothing_stalls_while_both_write_at_different_depths,
-                        0, 4);
-    tcase_add_loop_test(tc, the_peers_close_does_not_lower_our_write_depth,
-                        0, 12);
-    tcase_add_loop_test(tc,
-                        the_peer_may_close_all_and_we_still_write_inside,
-                        0, 4);
-    tcase_add_loop_test(tc,
-                        a_close_not_yet_read_makes_no_stop_go_too_far,
-                        0, 4);
+    test_loop(tc, after_a_stop_writes_go_below_at_once, 0, 12);
+    test_loop(tc,
+              after_a_stop_reads_go_on_inside_up_to_the_peers_close,
+              0, 12);
+    test_loop(tc,
+              a_layer_is_removed_when_both_directions_have_left_it,
+              0, 12);
+    test_loop(tc, nothing_stalls_while_both_write_at_different_depths,
+              0, 4);
+    test_loop(tc, the_peers_close_does_not_lower_our_write_depth,
+              0, 12);
+    test_loop(tc,
+              the_peer_may_close_all_and_we_still_write_inside,
+              0, 4);
+    test_loop(tc,
+              a_close_not_yet_read_makes_no_stop_go_too_far,
+              0, 4);
     tc = test_case(s, "boundary");
-    tcase_add_loop_test(tc, a_boundary_is_exactly_one_read_of_nothing, 0, 12);
-    tcase_add_loop_test(tc, no_other_call_lowers_the_read_depth, 0, 4);
-    tcase_add_loop_test(tc, each_layer_has_a_boundary_of_its_own, 0, 4);
-    tcase_add_loop_test(tc, an_end_in_the_clear_is_told_from_a_boundary, 0, 4);
-    tcase_add_loop_test(tc,
-                        gets_stops_at_a_boundary_and_the_next_call_tells_it,
-                        0, 4);
-    tcase_add_loop_test(tc, what_follows_a_close_in_its_segment_is_not_lost,
-                        0, 12);
-    tcase_add_loop_test(tc, a_close_may_be_cut_at_every_byte, 0, 2 * 200);
-    tcase_add_loop_test(tc, what_follows_a_close_in_its_record_is_not_lost,
-                        0, 4 * 75);
+    test_loop(tc, a_boundary_is_exactly_one_read_of_nothing, 0, 12);
+    test_loop(tc, no_other_call_lowers_the_read_depth, 0, 4);
+    test_loop(tc, each_layer_has_a_boundary_of_its_own, 0, 4);
+    test_loop(tc, an_end_in_the_clear_is_told_from_a_boundary, 0, 4);
+    test_loop(tc,
+              gets_stops_at_a_boundary_and_the_next_call_tells_it,
+              0, 4);
+    test_loop(tc, what_follows_a_close_in_its_segment_is_not_lost,
+              0, 12);
+    test_loop(tc, a_close_may_be_cut_at_every_byte, 0, 2 * 200);
+    test_loop(tc, what_follows_a_close_in_its_record_is_not_lost,
+              0, 4 * 75);
 }
 
 static void stops(Suite *s)
 {
     TCase *tc = test_case(s, "stop");
 
-    tcase_add_loop_test(tc, both_may_stop_at_once_with_data_on_the_way,
-                        0, TEST_SHAPES);
-    tcase_add_loop_test(tc, one_may_stop_further_than_the_other, 0, 4);
-    tcase_add_loop_test(tc, a_stop_that_is_repeated_closes_nothing_more, 0, 4);
-    tcase_add_loop_test(tc, a_stop_may_go_further_while_another_is_under_way,
-                        0, 4);
-    tcase_add_loop_test(tc, a_stop_does_not_go_up_again, 0, 4);
-    tcase_add_loop_test(tc, a_stop_costs_one_close_notify_for_each_layer,
-                        0, 4);
-    tcase_add_loop_test(tc, a_stop_in_a_handshake_finishes_that_first,
-                        0, TEST_SHAPES);
-    tcase_add_loop_test(tc, tickets_on_the_way_are_not_text, 0, 2);
-    tcase_add_loop_test(tc, a_message_in_parts_may_cross_a_stop, 0, 4);
+    test_loop(tc, both_may_stop_at_once_with_data_on_the_way,
+              0, TEST_SHAPES);
+    test_loop(tc, one_may_stop_further_than_the_other, 0, 4);
+    test_loop(tc, a_stop_that_is_repeated_closes_nothing_more, 0, 4);
+    test_loop(tc, a_stop_may_go_further_while_another_is_under_way,
+              0, 4);
+    test_loop(tc, a_stop_does_not_go_up_again, 0, 4);
+    test_loop(tc, a_stop_costs_one_close_notify_for_each_layer,
+              0, 4);
+    test_loop(tc, a_stop_in_a_handshake_finishes_that_first,
+              0, TEST_SHAPES);
+    test_loop(tc, tickets_on_the_way_are_not_text, 0, 2);
+    test_loop(tc, a_message_in_parts_may_cross_a_stop, 0, 4);
     tc = test_case(s, "follow");
-    tcase_add_loop_test(tc, follow_closes_with_the_boundary, 0, 12);
-    tcase_add_loop_test(tc, follow_goes_down_as_many_layers_as_the_peer, 0, 4);
-    tcase_add_loop_test(tc, follow_waits_for_a_write_that_is_half_done, 0, 4);
-    tcase_add_loop_test(tc, follow_works_over_a_transport_that_is_full, 0, 4);
-    tcase_add_loop_test(tc, without_follow_nothing_is_sent_at_a_boundary,
-                        0, 4);
+    test_loop(tc, follow_closes_with_the_boundary, 0, 12);
+    test_loop(tc, follow_goes_down_as_many_layers_as_the_peer, 0, 4);
+    test_loop(tc, follow_waits_for_a_write_that_is_half_done, 0, 4);
+    test_loop(tc, follow_works_over_a_transport_that_is_full, 0, 4);
+    test_loop(tc, without_follow_nothing_is_sent_at_a_boundary,
+              0, 4);
 }
 
 static void drops(Suite *s)
 {
     TCase *tc = test_case(s, "drop");
 
-    tcase_add_loop_test(tc, drop_goes_down_and_sends_nothing, 0, 12);
-    tcase_add_loop_test(tc, drop_ends_what_the_peer_does_not_answer, 0, 4);
-    tcase_add_loop_test(tc, drop_is_refused_with_bytes_that_were_not_read,
-                        0, 4);
-    tcase_add_loop_test(tc, drop_is_refused_in_a_handshake, 0, 4);
-    tcase_add_loop_test(tc, drop_is_refused_while_a_write_is_half_done, 0, 4);
-    tcase_add_loop_test(tc, drop_is_refused_on_a_failed_stack, 0, 4);
+    test_loop(tc, drop_goes_down_and_sends_nothing, 0, 12);
+    test_loop(tc, drop_ends_what_the_peer_does_not_answer, 0, 4);
+    test_loop(tc, drop_is_refused_with_bytes_that_were_not_read,
+              0, 4);
+    test_loop(tc, drop_is_refused_in_a_handshake, 0, 4);
+    test_loop(tc, drop_is_refused_while_a_write_is_half_done, 0, 4);
+    test_loop(tc, drop_is_refused_on_a_failed_stack, 0, 4);
     tc = test_case(s, "minimum");
-    tcase_add_loop_test(tc, a_boundary_below_the_minimum_is_a_failure, 0, 12);
-    tcase_add_loop_test(tc, follow_does_not_go_below_the_minimum, 0, 4);
+    test_loop(tc, a_boundary_below_the_minimum_is_a_failure, 0, 12);
+    test_loop(tc, follow_does_not_go_below_the_minimum, 0, 4);
 }
 
 int main(void)

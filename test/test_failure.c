@@ -805,68 +805,68 @@ static void transports(Suite *suite)
 {
     TCase *tc = test_case(suite, "end");
 
-    tcase_add_loop_test(tc, the_end_of_the_transport_is_a_truncation, 0, 12);
-    tcase_add_loop_test(tc, the_end_in_mid_record_is_a_truncation, 0, 8);
-    tcase_add_loop_test(tc, a_reset_is_a_failure_of_the_transport, 0, 12);
-    tcase_add_loop_test(tc, data_before_the_end_is_delivered, 0, 12);
-    tcase_add_loop_test(tc, the_end_in_a_handshake_is_a_failure, 0, 12);
-    tcase_add_loop_test(tc, the_end_after_our_close_is_a_truncation, 0, 4);
-    tcase_add_loop_test(tc, the_end_in_the_clear_is_an_end, 0, 1);
-    tcase_add_loop_test(tc, an_end_anywhere_is_never_taken_for_a_close, 0, 8);
-    tcase_add_loop_test(tc, a_transport_that_takes_no_more_is_a_failure, 0, 6);
+    test_loop(tc, the_end_of_the_transport_is_a_truncation, 0, 12);
+    test_loop(tc, the_end_in_mid_record_is_a_truncation, 0, 8);
+    test_loop(tc, a_reset_is_a_failure_of_the_transport, 0, 12);
+    test_loop(tc, data_before_the_end_is_delivered, 0, 12);
+    test_loop(tc, the_end_in_a_handshake_is_a_failure, 0, 12);
+    test_loop(tc, the_end_after_our_close_is_a_truncation, 0, 4);
+    test_loop(tc, the_end_in_the_clear_is_an_end, 0, 1);
+    test_loop(tc, an_end_anywhere_is_never_taken_for_a_close, 0, 8);
+    test_loop(tc, a_transport_that_takes_no_more_is_a_failure, 0, 6);
 }
 
 static void layers(Suite *suite)
 {
     TCase *tc = test_case(suite, "layer");
 
-    tcase_add_loop_test(tc,
-                        a_close_of_the_layer_below_truncates_the_one_inside,
-                        0, 8);
-    tcase_add_loop_test(tc, a_layer_that_was_truncated_says_nothing_more,
-                        0, 4);
-    tcase_add_loop_test(tc, a_close_below_in_mid_record_truncates_too, 0, 4);
-    tcase_add_loop_test(tc, a_close_below_in_a_handshake_fails_the_one_inside,
-                        0, 4);
-    tcase_add_loop_test(tc, a_close_below_after_our_own_close_truncates, 0, 4);
-    tcase_add_loop_test(tc, a_bad_record_fails_its_layer, 0, 8);
-    tcase_add_loop_test(tc, text_where_a_record_should_be_fails_its_layer,
-                        0, 8);
-    tcase_add_loop_test(tc,
-                        a_failed_layer_does_not_let_through_what_is_said_below,
-                        0, 4);
-    tcase_add_loop_test(tc, a_fatal_alert_is_a_failure_at_every_read, 0, 8);
-    tcase_add_loop_test(tc, our_alert_reaches_the_peer_and_nothing_after_it,
-                        0, 8);
-    tcase_add_loop_test(tc, freeing_closes_what_is_sound_below_a_failure,
-                        0, 4);
-    tcase_add_loop_test(tc, freeing_writes_nothing_through_a_failed_layer,
-                        0, 4);
+    test_loop(tc,
+              a_close_of_the_layer_below_truncates_the_one_inside,
+              0, 8);
+    test_loop(tc, a_layer_that_was_truncated_says_nothing_more,
+              0, 4);
+    test_loop(tc, a_close_below_in_mid_record_truncates_too, 0, 4);
+    test_loop(tc, a_close_below_in_a_handshake_fails_the_one_inside,
+              0, 4);
+    test_loop(tc, a_close_below_after_our_own_close_truncates, 0, 4);
+    test_loop(tc, a_bad_record_fails_its_layer, 0, 8);
+    test_loop(tc, text_where_a_record_should_be_fails_its_layer,
+              0, 8);
+    test_loop(tc,
+              a_failed_layer_does_not_let_through_what_is_said_below,
+              0, 4);
+    test_loop(tc, a_fatal_alert_is_a_failure_at_every_read, 0, 8);
+    test_loop(tc, our_alert_reaches_the_peer_and_nothing_after_it,
+              0, 8);
+    test_loop(tc, freeing_closes_what_is_sound_below_a_failure,
+              0, 4);
+    test_loop(tc, freeing_writes_nothing_through_a_failed_layer,
+              0, 4);
 }
 
 static void handshakes(Suite *suite)
 {
     TCase *tc = test_case(suite, "handshake");
 
-    tcase_add_loop_test(tc, a_forged_alert_before_the_handshake_is_no_close,
-                        0, 16);
-    tcase_add_loop_test(tc, a_forged_alert_read_with_bio_read_is_no_boundary,
-                        0, 4);
-    tcase_add_loop_test(tc, a_forged_close_anywhere_is_never_a_boundary, 0, 4);
-    tcase_add_loop_test(tc,
-                        a_refused_certificate_fails_its_layer_at_both_ends,
-                        0, 6);
+    test_loop(tc, a_forged_alert_before_the_handshake_is_no_close,
+              0, 16);
+    test_loop(tc, a_forged_alert_read_with_bio_read_is_no_boundary,
+              0, 4);
+    test_loop(tc, a_forged_close_anywhere_is_never_a_boundary, 0, 4);
+    test_loop(tc,
+              a_refused_certificate_fails_its_layer_at_both_ends,
+              0, 6);
     tcase_add_test(tc, peers_that_share_no_version_fail);
-    tcase_add_loop_test(tc, a_peer_that_is_not_tls_fails_the_handshake, 0, 2);
+    test_loop(tc, a_peer_that_is_not_tls_fails_the_handshake, 0, 2);
 }
 
 static void queue(Suite *suite)
 {
     TCase *tc = test_case(suite, "queue");
 
-    tcase_add_loop_test(tc, a_stale_entry_changes_no_result, 0, 4);
-    tcase_add_loop_test(tc, a_stale_entry_changes_no_start_or_stop, 0, 2);
-    tcase_add_loop_test(tc, a_transport_that_litters_changes_nothing, 0, 4);
+    test_loop(tc, a_stale_entry_changes_no_result, 0, 4);
+    test_loop(tc, a_stale_entry_changes_no_start_or_stop, 0, 2);
+    test_loop(tc, a_transport_that_litters_changes_nothing, 0, 4);
     tcase_add_test(tc, the_newest_entry_is_ours_though_there_are_others);
     tcase_add_test(tc, reasons_have_words);
 }

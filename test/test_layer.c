@@ -992,18 +992,18 @@ static void situations(Suite *s)
 {
     TCase *tc = test_case(s, "io");
 
-    tcase_add_loop_test(tc, a_handshake_and_data_pass_each_way, 0, 16);
-    tcase_add_loop_test(tc, nested_layers_pass_through_a_pair_of_any_size,
-                        0, 3 * TEST_SHAPES);
-    tcase_add_loop_test(tc, reads_and_writes_shake_hands_by_themselves, 0, 4);
-    tcase_add_loop_test(tc, puts_writes_a_string, 0, 4);
-    tcase_add_loop_test(tc, pending_is_what_is_left_of_a_record, 0, 4);
-    tcase_add_loop_test(tc, flush_reaches_a_buffer_below, 0, 4);
-    tcase_add_loop_test(tc, a_retry_shows_in_every_layer_and_whose_it_is,
-                        0, 4);
-    tcase_add_loop_test(tc, a_write_that_cannot_go_asks_to_write, 0, 4);
-    tcase_add_loop_test(tc, all_goes_well_over_a_blocking_socket, 0, 2);
-    tcase_add_loop_test(tc, two_layers_stand_under_a_buffer, 0, 4);
+    test_loop(tc, a_handshake_and_data_pass_each_way, 0, 16);
+    test_loop(tc, nested_layers_pass_through_a_pair_of_any_size,
+              0, 3 * TEST_SHAPES);
+    test_loop(tc, reads_and_writes_shake_hands_by_themselves, 0, 4);
+    test_loop(tc, puts_writes_a_string, 0, 4);
+    test_loop(tc, pending_is_what_is_left_of_a_record, 0, 4);
+    test_loop(tc, flush_reaches_a_buffer_below, 0, 4);
+    test_loop(tc, a_retry_shows_in_every_layer_and_whose_it_is,
+              0, 4);
+    test_loop(tc, a_write_that_cannot_go_asks_to_write, 0, 4);
+    test_loop(tc, all_goes_well_over_a_blocking_socket, 0, 2);
+    test_loop(tc, two_layers_stand_under_a_buffer, 0, 4);
 }
 
 static void settings(Suite *s)
@@ -1011,17 +1011,17 @@ static void settings(Suite *s)
     TCase *tc = test_case(s, "settings");
 
     tcase_add_test(tc, a_layer_is_a_filter);
-    tcase_add_loop_test(tc, a_layer_without_an_ssl_does_nothing, 0, 2);
-    tcase_add_loop_test(tc, get_ssl_gives_the_ssl_of_the_top_layer, 0, 2);
-    tcase_add_loop_test(tc, set_ssl_takes_the_place_of_an_older_ssl, 0, 4);
+    test_loop(tc, a_layer_without_an_ssl_does_nothing, 0, 2);
+    test_loop(tc, get_ssl_gives_the_ssl_of_the_top_layer, 0, 2);
+    test_loop(tc, set_ssl_takes_the_place_of_an_older_ssl, 0, 4);
     tcase_add_test(tc, set_ssl_after_push_finds_the_transport);
-    tcase_add_loop_test(tc, the_close_flag_can_be_asked_and_set, 0, 2);
-    tcase_add_loop_test(tc, get_fd_finds_the_socket_below, 0, 2);
+    test_loop(tc, the_close_flag_can_be_asked_and_set, 0, 2);
+    test_loop(tc, get_fd_finds_the_socket_below, 0, 2);
     tcase_add_test(tc, get_fd_is_not_0_where_there_is_no_socket);
-    tcase_add_loop_test(tc, set_ssl_mode_chooses_the_role, 0, 2);
-    tcase_add_loop_test(tc, reset_makes_ready_for_another_session, 0, 4);
-    tcase_add_loop_test(tc, renegotiation_settings_are_kept, 0, 2);
-    tcase_add_loop_test(tc, dup_chain_makes_a_layer_of_its_own, 0, 4);
+    test_loop(tc, set_ssl_mode_chooses_the_role, 0, 2);
+    test_loop(tc, reset_makes_ready_for_another_session, 0, 4);
+    test_loop(tc, renegotiation_settings_are_kept, 0, 2);
+    test_loop(tc, dup_chain_makes_a_layer_of_its_own, 0, 4);
     tcase_add_test(tc, new_onion_makes_a_layer_of_either_role);
     tcase_add_test(tc, new_onion_connect_connects_and_shakes_hands);
     tcase_add_test(tc, new_buffer_onion_connect_reads_lines);
@@ -1034,37 +1034,37 @@ static void chains(Suite *s)
     TCase *tc = test_case(s, "chain");
 
     tcase_add_test(tc, a_chain_may_be_built_from_the_top_down);
-    tcase_add_loop_test(tc, a_filter_below_may_be_popped_after_the_handshake,
-                        0, 3);
-    tcase_add_loop_test(tc,
-                        a_layer_in_the_middle_may_be_popped,
-                        0, 2);
-    tcase_add_loop_test(tc, a_popped_layer_goes_on_over_another_transport,
-                        0, 2);
-    tcase_add_loop_test(tc, an_ssl_with_its_own_bios_keeps_them, 0, 2);
-    tcase_add_loop_test(tc, a_layer_can_be_the_bio_of_another_ssl, 0, 4);
+    test_loop(tc, a_filter_below_may_be_popped_after_the_handshake,
+              0, 3);
+    test_loop(tc,
+              a_layer_in_the_middle_may_be_popped,
+              0, 2);
+    test_loop(tc, a_popped_layer_goes_on_over_another_transport,
+              0, 2);
+    test_loop(tc, an_ssl_with_its_own_bios_keeps_them, 0, 2);
+    test_loop(tc, a_layer_can_be_the_bio_of_another_ssl, 0, 4);
 }
 
 static void ends(Suite *s)
 {
     TCase *tc = test_case(s, "end");
 
-    tcase_add_loop_test(tc, noclose_leaves_the_ssl_and_the_wire_alone, 0, 4);
-    tcase_add_loop_test(tc, close_tells_the_peer_once, 0, 4);
-    tcase_add_loop_test(tc, a_layer_freed_in_its_handshake_leaves_no_error,
-                        1, 2);
+    test_loop(tc, noclose_leaves_the_ssl_and_the_wire_alone, 0, 4);
+    test_loop(tc, close_tells_the_peer_once, 0, 4);
+    test_loop(tc, a_layer_freed_in_its_handshake_leaves_no_error,
+              1, 2);
     tcase_add_test(tc, a_layer_freed_after_pop_leaves_no_error);
-    tcase_add_loop_test(tc, a_chain_may_be_freed_one_by_one_in_any_order,
-                        0, 6);
-    tcase_add_loop_test(tc, after_the_peers_close_it_is_at_its_end_for_good,
-                        0, 6);
+    test_loop(tc, a_chain_may_be_freed_one_by_one_in_any_order,
+              0, 6);
+    test_loop(tc, after_the_peers_close_it_is_at_its_end_for_good,
+              0, 6);
     tcase_add_test(tc, after_the_peers_close_it_does_not_read_what_lies_below);
-    tcase_add_loop_test(tc, after_the_peers_close_it_still_writes, 0, 4);
-    tcase_add_loop_test(tc, shutdown_closes_every_layer_and_ends_with_1, 0, 6);
-    tcase_add_loop_test(tc, shutdown_keeps_what_the_peer_has_said, 0, 2);
+    test_loop(tc, after_the_peers_close_it_still_writes, 0, 4);
+    test_loop(tc, shutdown_closes_every_layer_and_ends_with_1, 0, 6);
+    test_loop(tc, shutdown_keeps_what_the_peer_has_said, 0, 2);
     tcase_add_test(tc, shutdown_can_be_retried);
     tcase_add_test(tc, the_first_shutdown_does_not_wait_for_the_peer);
-    tcase_add_loop_test(tc, a_write_after_shutdown_fails, 0, 2);
+    test_loop(tc, a_write_after_shutdown_fails, 0, 2);
 }
 
 int main(void)

@@ -517,25 +517,25 @@ static void slow(Suite *s)
 {
     TCase *tc = test_case(s, "slow");
 
-    tcase_add_loop_test(tc, a_whole_life_over_a_pair_of_any_size,
-                        0, TEST_SHAPES);
-    tcase_add_loop_test(tc, a_whole_life_over_a_throttled_transport,
-                        0, 3 * TEST_SHAPES);
-    tcase_add_loop_test(tc, a_whole_life_with_a_retry_before_every_call,
-                        0, TEST_SHAPES);
-    tcase_add_loop_test(tc, a_whole_life_one_byte_and_a_retry_at_a_time, 0, 4);
-    tcase_add_loop_test(tc, a_retry_always_asks_for_what_the_transport_lacks,
-                        0, 4);
-    tcase_add_loop_test(tc, a_read_with_unsent_bytes_asks_to_write_too, 0, 4);
-    tcase_add_loop_test(tc, the_flags_are_clear_after_a_call_that_is_done,
-                        0, 4);
+    test_loop(tc, a_whole_life_over_a_pair_of_any_size,
+              0, TEST_SHAPES);
+    test_loop(tc, a_whole_life_over_a_throttled_transport,
+              0, 3 * TEST_SHAPES);
+    test_loop(tc, a_whole_life_with_a_retry_before_every_call,
+              0, TEST_SHAPES);
+    test_loop(tc, a_whole_life_one_byte_and_a_retry_at_a_time, 0, 4);
+    test_loop(tc, a_retry_always_asks_for_what_the_transport_lacks,
+              0, 4);
+    test_loop(tc, a_read_with_unsent_bytes_asks_to_write_too, 0, 4);
+    test_loop(tc, the_flags_are_clear_after_a_call_that_is_done,
+              0, 4);
     tc = test_case(s, "write");
-    tcase_add_loop_test(tc, a_retried_write_is_sent_once, 0, 4);
-    tcase_add_loop_test(tc, a_write_retried_from_elsewhere_is_refused, 0, 3);
-    tcase_add_loop_test(tc,
-                        a_write_larger_than_every_buffer_is_retried_to_its_end,
-                        0, 4);
-    tcase_add_loop_test(tc, a_write_that_shakes_hands_asks_to_read, 0, 4);
+    test_loop(tc, a_retried_write_is_sent_once, 0, 4);
+    test_loop(tc, a_write_retried_from_elsewhere_is_refused, 0, 3);
+    test_loop(tc,
+              a_write_larger_than_every_buffer_is_retried_to_its_end,
+              0, 4);
+    test_loop(tc, a_write_that_shakes_hands_asks_to_read, 0, 4);
     tcase_add_test(tc, a_read_that_shakes_hands_asks_to_write);
 }
 
@@ -543,22 +543,22 @@ static void special(Suite *s)
 {
     TCase *tc = test_case(s, "special");
 
-    tcase_add_loop_test(tc, a_certificate_callback_may_suspend_in_any_layer,
-                        0, 6);
-    tcase_add_loop_test(tc,
-                        the_reason_of_a_suspended_certificate_callback_comes_up,
-                        0, 4);
-    tcase_add_loop_test(tc, a_verify_callback_may_suspend_in_any_layer, 0, 6);
-    tcase_add_loop_test(tc, a_client_hello_callback_may_suspend_in_any_layer,
-                        0, 8);
-    tcase_add_loop_test(tc, a_transport_that_is_not_connected_asks_for_that,
-                        1, 4);
+    test_loop(tc, a_certificate_callback_may_suspend_in_any_layer,
+              0, 6);
+    test_loop(tc,
+              the_reason_of_a_suspended_certificate_callback_comes_up,
+              0, 4);
+    test_loop(tc, a_verify_callback_may_suspend_in_any_layer, 0, 6);
+    test_loop(tc, a_client_hello_callback_may_suspend_in_any_layer,
+              0, 8);
+    test_loop(tc, a_transport_that_is_not_connected_asks_for_that,
+              1, 4);
     tcase_add_test(tc, a_connect_bio_is_connected_by_the_first_handshake);
-    tcase_add_loop_test(tc, a_connection_that_is_refused_fails, 0, 2);
+    test_loop(tc, a_connection_that_is_refused_fails, 0, 2);
     tc = test_case(s, "flush");
-    tcase_add_loop_test(tc, a_buffer_may_be_the_transport, 0, TEST_SHAPES);
+    test_loop(tc, a_buffer_may_be_the_transport, 0, TEST_SHAPES);
     tcase_add_test(tc, a_flush_that_asks_for_a_retry_is_not_a_failure);
-    tcase_add_loop_test(tc, a_flush_that_is_owed_is_asked_for, 0, 6);
+    test_loop(tc, a_flush_that_is_owed_is_asked_for, 0, 6);
 }
 
 int main(void)

@@ -1164,11 +1164,11 @@ static void starts(Suite *s)
 {
     TCase *tc = test_case(s, "any pair");
 
-    tcase_add_loop_test(tc, layers_start_and_stop_one_by_one_at_any_depth,
-                        0, 4 * TEST_SHAPES);
-    tcase_add_loop_test(tc,
-                        a_layer_starts_before_the_one_below_has_shaken_hands,
-                        0, TEST_SHAPES);
+    test_loop(tc, layers_start_and_stop_one_by_one_at_any_depth,
+              0, 4 * TEST_SHAPES);
+    test_loop(tc,
+              a_layer_starts_before_the_one_below_has_shaken_hands,
+              0, TEST_SHAPES);
     tc = test_case(s, "start");
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, each_layer_has_a_client_of_its_own);
@@ -1179,7 +1179,7 @@ static void starts(Suite *s)
     tcase_add_test(tc, a_stack_may_be_built_by_push);
     tcase_add_test(tc, a_stack_over_nothing_says_so);
     tcase_add_test(tc, a_chain_with_a_stack_in_it_will_do);
-    tcase_add_loop_test(tc, unread_bytes_go_to_the_handshake, 0, 18);
+    test_loop(tc, unread_bytes_go_to_the_handshake, 0, 18);
     tcase_add_test(tc, unread_bytes_never_come_back_as_text);
     tcase_add_test(tc, unread_bytes_come_before_those_on_the_way);
 }
@@ -1191,7 +1191,7 @@ static void refusals(Suite *s)
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, start_is_refused_past_the_maximum_depth);
     tcase_add_test(tc, start_is_refused_while_the_depths_differ);
-    tcase_add_loop_test(tc, start_is_refused_while_a_write_is_half_done, 0, 3);
+    test_loop(tc, start_is_refused_while_a_write_is_half_done, 0, 3);
     tcase_add_test(tc, start_is_refused_on_a_failed_stack);
     tcase_add_test(tc, start_is_refused_for_an_ssl_that_is_not_fresh);
     tcase_add_test(tc, an_ssl_in_neither_state_fails_in_its_handshake);
@@ -1210,18 +1210,18 @@ static void certificates(Suite *s)
     TCase *tc = test_case(s, "certificate");
 
     tcase_add_checked_fixture(tc, set_up, tear_down);
-    tcase_add_loop_test(tc, start_client_asks_for_the_name_and_checks_it,
-                        0, 6);
-    tcase_add_loop_test(tc, start_client_refuses_another_name, 0, 6);
-    tcase_add_loop_test(tc, start_client_refuses_an_untrusted_issuer, 0, 2);
-    tcase_add_loop_test(tc, start_client_refuses_an_old_certificate, 0, 2);
-    tcase_add_loop_test(tc, start_client_checks_an_address_and_does_not_send_it,
-                        0, 2);
-    tcase_add_loop_test(tc, start_client_refuses_another_address, 0, 2);
+    test_loop(tc, start_client_asks_for_the_name_and_checks_it,
+              0, 6);
+    test_loop(tc, start_client_refuses_another_name, 0, 6);
+    test_loop(tc, start_client_refuses_an_untrusted_issuer, 0, 2);
+    test_loop(tc, start_client_refuses_an_old_certificate, 0, 2);
+    test_loop(tc, start_client_checks_an_address_and_does_not_send_it,
+              0, 2);
+    test_loop(tc, start_client_refuses_another_address, 0, 2);
     tcase_add_test(tc, start_client_leaves_the_context_as_it_was);
-    tcase_add_loop_test(tc,
-                        a_client_certificate_is_asked_for_and_refused_per_layer,
-                        0, 3);
+    test_loop(tc,
+              a_client_certificate_is_asked_for_and_refused_per_layer,
+              0, 3);
 }
 
 static void questions(Suite *s)
@@ -1232,8 +1232,8 @@ static void questions(Suite *s)
     tcase_add_test(tc, get0_ssl_counts_from_the_outermost);
     tcase_add_test(tc, get_fd_is_that_of_the_transport);
     tcase_add_test(tc, the_callback_tells_of_start_and_handshake);
-    tcase_add_loop_test(tc, the_callback_tells_of_each_close_and_removal,
-                        0, 2);
+    test_loop(tc, the_callback_tells_of_each_close_and_removal,
+              0, 2);
     tcase_add_test(tc, the_callback_tells_of_a_failure);
     tcase_add_test(tc, without_a_callback_all_goes_on);
     tcase_add_test(tc, print_draws_a_line_for_each_layer);
@@ -1248,24 +1248,24 @@ static void io(Suite *s)
     TCase *tc = test_case(s, "io");
 
     tcase_add_checked_fixture(tc, set_up, tear_down);
-    tcase_add_loop_test(tc, gets_gives_a_line_with_its_newline, 0, 4);
-    tcase_add_loop_test(tc, gets_gives_what_fits_and_loses_nothing, 0, 4);
-    tcase_add_loop_test(tc, gets_takes_no_byte_from_behind_the_newline, 0, 4);
-    tcase_add_loop_test(tc, gets_leaves_the_rest_to_read, 0, 4);
-    tcase_add_loop_test(tc, gets_joins_a_line_of_many_records, 0, 4);
-    tcase_add_loop_test(tc, puts_of_nothing_is_0, 0, 3);
-    tcase_add_loop_test(tc, pending_is_what_a_read_can_deliver, 0, 4);
-    tcase_add_loop_test(tc, pending_sees_the_next_record_that_was_read_along,
-                        1, 4);
-    tcase_add_loop_test(tc, pending_does_not_count_half_a_record, 1, 4);
-    tcase_add_loop_test(tc, pending_is_1_at_a_boundary, 1, 4);
-    tcase_add_loop_test(tc, pending_is_1_after_a_failure, 1, 4);
-    tcase_add_loop_test(tc, wpending_is_what_the_wire_holds, 0, 4);
-    tcase_add_loop_test(tc, flush_with_nothing_to_do_is_done, 0, 3);
-    tcase_add_loop_test(tc, free_closes_each_layer_from_the_inside, 1, 4);
-    tcase_add_loop_test(tc, free_does_not_wait_for_a_transport_that_is_full,
-                        0, 2);
-    tcase_add_loop_test(tc, free_in_a_handshake_leaves_no_error, 0, 5);
+    test_loop(tc, gets_gives_a_line_with_its_newline, 0, 4);
+    test_loop(tc, gets_gives_what_fits_and_loses_nothing, 0, 4);
+    test_loop(tc, gets_takes_no_byte_from_behind_the_newline, 0, 4);
+    test_loop(tc, gets_leaves_the_rest_to_read, 0, 4);
+    test_loop(tc, gets_joins_a_line_of_many_records, 0, 4);
+    test_loop(tc, puts_of_nothing_is_0, 0, 3);
+    test_loop(tc, pending_is_what_a_read_can_deliver, 0, 4);
+    test_loop(tc, pending_sees_the_next_record_that_was_read_along,
+              1, 4);
+    test_loop(tc, pending_does_not_count_half_a_record, 1, 4);
+    test_loop(tc, pending_is_1_at_a_boundary, 1, 4);
+    test_loop(tc, pending_is_1_after_a_failure, 1, 4);
+    test_loop(tc, wpending_is_what_the_wire_holds, 0, 4);
+    test_loop(tc, flush_with_nothing_to_do_is_done, 0, 3);
+    test_loop(tc, free_closes_each_layer_from_the_inside, 1, 4);
+    test_loop(tc, free_does_not_wait_for_a_transport_that_is_full,
+              0, 2);
+    test_loop(tc, free_in_a_handshake_leaves_no_error, 0, 5);
     tcase_add_test(tc, free_while_a_stop_is_under_way_closes_nothing_twice);
 }
 

@@ -958,84 +958,84 @@ END_TEST
 
 static void one_to_nine(TCase *tc)
 {
-    tcase_add_loop_test(tc,
-                        trap_01_a_fatal_alert_is_no_boundary_at_the_second_read,
-                        0, 4);
-    tcase_add_loop_test(tc,
-                        trap_01_a_forged_close_in_the_handshake_is_no_boundary,
-                        0, 4);
-    tcase_add_loop_test(tc, trap_01_a_layer_alone_is_not_at_a_clean_end_then,
-                        0, 2);
-    tcase_add_loop_test(tc, trap_02_an_end_of_file_is_not_ignored, 0, 2);
-    tcase_add_loop_test(tc, trap_02_a_quiet_shutdown_is_not_quiet, 0, 2);
+    test_loop(tc,
+              trap_01_a_fatal_alert_is_no_boundary_at_the_second_read,
+              0, 4);
+    test_loop(tc,
+              trap_01_a_forged_close_in_the_handshake_is_no_boundary,
+              0, 4);
+    test_loop(tc, trap_01_a_layer_alone_is_not_at_a_clean_end_then,
+              0, 2);
+    test_loop(tc, trap_02_an_end_of_file_is_not_ignored, 0, 2);
+    test_loop(tc, trap_02_a_quiet_shutdown_is_not_quiet, 0, 2);
     tcase_add_test(tc, trap_02_a_layer_alone_takes_both_away);
-    tcase_add_loop_test(tc, trap_03_a_second_stop_with_unread_data_is_safe,
-                        0, 4);
-    tcase_add_loop_test(tc,
-                        trap_03_so_is_a_second_shutdown_of_a_layer_alone,
-                        0, 2);
-    tcase_add_loop_test(tc, trap_04_a_stop_in_a_half_done_write_waits_for_it,
-                        0, 2);
-    tcase_add_loop_test(tc, trap_04_a_layer_alone_finishes_its_write_first,
-                        0, 2);
-    tcase_add_loop_test(tc, trap_05_a_stop_in_a_handshake_leaves_no_error,
-                        0, 2);
-    tcase_add_loop_test(tc, trap_05_a_free_in_a_handshake_leaves_no_error,
-                        0, 2);
-    tcase_add_loop_test(tc, trap_06_read_ahead_is_off_and_nothing_is_swallowed,
-                        0, 2);
-    tcase_add_loop_test(tc, trap_07_a_transport_that_claims_ktls_sees_records,
-                        0, 2);
-    tcase_add_loop_test(tc,
-                        trap_07_a_layer_alone_passes_on_what_it_knows_only,
-                        0, 2);
-    tcase_add_loop_test(tc, trap_08_an_outer_close_truncates_the_inner_layer,
-                        0, 4);
-    tcase_add_loop_test(tc, trap_08_nested_layers_alone_see_it_too, 0, 2);
-    tcase_add_loop_test(tc,
-                        trap_09_a_flush_in_a_handshake_is_finished_later,
-                        0, 2);
-    tcase_add_loop_test(tc, trap_09_so_it_is_in_a_stack, 0, 2);
+    test_loop(tc, trap_03_a_second_stop_with_unread_data_is_safe,
+              0, 4);
+    test_loop(tc,
+              trap_03_so_is_a_second_shutdown_of_a_layer_alone,
+              0, 2);
+    test_loop(tc, trap_04_a_stop_in_a_half_done_write_waits_for_it,
+              0, 2);
+    test_loop(tc, trap_04_a_layer_alone_finishes_its_write_first,
+              0, 2);
+    test_loop(tc, trap_05_a_stop_in_a_handshake_leaves_no_error,
+              0, 2);
+    test_loop(tc, trap_05_a_free_in_a_handshake_leaves_no_error,
+              0, 2);
+    test_loop(tc, trap_06_read_ahead_is_off_and_nothing_is_swallowed,
+              0, 2);
+    test_loop(tc, trap_07_a_transport_that_claims_ktls_sees_records,
+              0, 2);
+    test_loop(tc,
+              trap_07_a_layer_alone_passes_on_what_it_knows_only,
+              0, 2);
+    test_loop(tc, trap_08_an_outer_close_truncates_the_inner_layer,
+              0, 4);
+    test_loop(tc, trap_08_nested_layers_alone_see_it_too, 0, 2);
+    test_loop(tc,
+              trap_09_a_flush_in_a_handshake_is_finished_later,
+              0, 2);
+    test_loop(tc, trap_09_so_it_is_in_a_stack, 0, 2);
 }
 
 static void ten_to_sixteen(TCase *tc)
 {
-    tcase_add_loop_test(tc, trap_10_a_stale_error_does_not_make_a_retry_fatal,
-                        0, 4);
-    tcase_add_loop_test(tc, trap_11_a_retry_with_other_bytes_is_refused, 0, 2);
-    tcase_add_loop_test(tc, trap_12_a_stack_has_puts_and_gets, 0, 12);
-    tcase_add_loop_test(tc, trap_13_an_inner_record_fits_into_an_outer_one,
-                        0, 2);
-    tcase_add_loop_test(tc,
-                        trap_14_a_loop_on_pending_neither_sleeps_nor_spins,
-                        0, 4);
-    tcase_add_loop_test(tc, trap_15_tickets_do_not_stop_who_only_writes,
-                        0, 12);
-    tcase_add_loop_test(tc, trap_16_a_flood_without_data_does_not_hold_a_read,
-                        0, 2);
+    test_loop(tc, trap_10_a_stale_error_does_not_make_a_retry_fatal,
+              0, 4);
+    test_loop(tc, trap_11_a_retry_with_other_bytes_is_refused, 0, 2);
+    test_loop(tc, trap_12_a_stack_has_puts_and_gets, 0, 12);
+    test_loop(tc, trap_13_an_inner_record_fits_into_an_outer_one,
+              0, 2);
+    test_loop(tc,
+              trap_14_a_loop_on_pending_neither_sleeps_nor_spins,
+              0, 4);
+    test_loop(tc, trap_15_tickets_do_not_stop_who_only_writes,
+              0, 12);
+    test_loop(tc, trap_16_a_flood_without_data_does_not_hold_a_read,
+              0, 2);
 }
 
 static void seventeen_to_twentythree(TCase *tc)
 {
-    tcase_add_loop_test(tc, trap_17_a_session_of_another_name_is_not_accepted,
-                        0, 2);
-    tcase_add_loop_test(tc, trap_18_a_layer_freed_after_pop_leaves_no_error,
-                        0, 2);
-    tcase_add_loop_test(tc, trap_19_a_pop_below_a_layer_leaves_the_chain_whole,
-                        0, 2);
+    test_loop(tc, trap_17_a_session_of_another_name_is_not_accepted,
+              0, 2);
+    test_loop(tc, trap_18_a_layer_freed_after_pop_leaves_no_error,
+              0, 2);
+    test_loop(tc, trap_19_a_pop_below_a_layer_leaves_the_chain_whole,
+              0, 2);
     tcase_add_test(tc,
                    trap_20_tickets_after_our_close_are_not_text_below);
-    tcase_add_loop_test(tc,
-                        trap_21_a_callback_may_suspend_below,
-                        0, 2);
-    tcase_add_loop_test(tc, trap_21_no_flag_is_left_after_a_flush,
-                        0, 2);
-    tcase_add_loop_test(tc,
-                        trap_22_pending_counts_no_ciphertext_from_below,
-                        0, 4);
-    tcase_add_loop_test(tc, trap_22_nor_does_a_layer_alone, 0, 2);
-    tcase_add_loop_test(tc, trap_23_eof_is_told_as_it_is, 0, 2);
-    tcase_add_loop_test(tc, trap_23_the_bio_of_an_ssl_is_no_chain, 0, 2);
+    test_loop(tc,
+              trap_21_a_callback_may_suspend_below,
+              0, 2);
+    test_loop(tc, trap_21_no_flag_is_left_after_a_flush,
+              0, 2);
+    test_loop(tc,
+              trap_22_pending_counts_no_ciphertext_from_below,
+              0, 4);
+    test_loop(tc, trap_22_nor_does_a_layer_alone, 0, 2);
+    test_loop(tc, trap_23_eof_is_told_as_it_is, 0, 2);
+    test_loop(tc, trap_23_the_bio_of_an_ssl_is_no_chain, 0, 2);
 }
 
 int main(void)

@@ -375,31 +375,31 @@ int main(void)
     Suite *s = suite_create("wire");
     TCase *tc = test_case(s, "calls");
 
-    tcase_add_loop_test(tc, a_write_is_one_write_of_the_transport, 0, 20);
-    tcase_add_loop_test(tc, each_flight_of_a_handshake_is_one_write, 0, 16);
-    tcase_add_loop_test(tc, the_first_write_may_go_with_the_last_flight, 0, 6);
-    tcase_add_loop_test(tc, a_stop_of_all_layers_is_one_write, 0, 4);
-    tcase_add_loop_test(tc, follow_answers_in_one_write, 0, 4);
-    tcase_add_loop_test(tc, what_has_come_is_read_at_once, 0, 16);
-    tcase_add_loop_test(tc, a_read_that_can_be_served_asks_nothing_below,
-                        0, 16);
-    tcase_add_loop_test(tc, bytes_behind_a_removed_layer_come_from_the_wire,
-                        0, 12);
-    tcase_add_loop_test(tc, bytes_before_a_start_wait_in_the_wire, 0, 8);
+    test_loop(tc, a_write_is_one_write_of_the_transport, 0, 20);
+    test_loop(tc, each_flight_of_a_handshake_is_one_write, 0, 16);
+    test_loop(tc, the_first_write_may_go_with_the_last_flight, 0, 6);
+    test_loop(tc, a_stop_of_all_layers_is_one_write, 0, 4);
+    test_loop(tc, follow_answers_in_one_write, 0, 4);
+    test_loop(tc, what_has_come_is_read_at_once, 0, 16);
+    test_loop(tc, a_read_that_can_be_served_asks_nothing_below,
+              0, 16);
+    test_loop(tc, bytes_behind_a_removed_layer_come_from_the_wire,
+              0, 12);
+    test_loop(tc, bytes_before_a_start_wait_in_the_wire, 0, 8);
     tc = test_case(s, "records");
-    tcase_add_loop_test(tc,
-                        sixteen_kilobytes_are_two_records_at_most_in_each_layer,
-                        0, 12);
-    tcase_add_loop_test(tc,
-                        a_large_write_costs_as_few_records_inside_as_outside,
-                        0, 4);
-    tcase_add_loop_test(tc, a_byte_costs_one_record_in_each_layer, 0, 18);
-    tcase_add_loop_test(tc, nothing_of_the_text_is_on_the_wire, 0, 12);
+    test_loop(tc,
+              sixteen_kilobytes_are_two_records_at_most_in_each_layer,
+              0, 12);
+    test_loop(tc,
+              a_large_write_costs_as_few_records_inside_as_outside,
+              0, 4);
+    test_loop(tc, a_byte_costs_one_record_in_each_layer, 0, 18);
+    test_loop(tc, nothing_of_the_text_is_on_the_wire, 0, 12);
     tc = test_case(s, "bounds");
-    tcase_add_loop_test(tc, wpending_counts_a_flight_that_cannot_leave, 0, 4);
-    tcase_add_loop_test(tc,
-                        a_write_that_cannot_leave_holds_a_bounded_number,
-                        0, 4);
+    test_loop(tc, wpending_counts_a_flight_that_cannot_leave, 0, 4);
+    test_loop(tc,
+              a_write_that_cannot_leave_holds_a_bounded_number,
+              0, 4);
     tcase_add_test(tc, a_peer_that_asks_but_does_not_read_is_given_up);
     return test_main(s);
 }

@@ -158,10 +158,15 @@ session() {
     exec 3>"$tmp/lines"
 }
 
+# send LINE...: to the session, which may have ended: SIGPIPE is for a subshell.
+send() {
+    (printf '%s\n' "$@" >&3) 2>/dev/null
+}
+
 # The lines are sent to it, and as many replies have come.
 in_session() {
     in_session_count=$#
-    printf '%s\n' "$@" >&3
+    send "$@"
     wait_for 20 eval "[ \$(wc -l <'$tmp/session') -ge $in_session_count ]"
 }
 
@@ -183,7 +188,7 @@ session -connect "$address" -CAfile "$ca" -servername outer.example
 in_session STARTTLS STARTTLS hello
 kill -9 "$doomed"
 wait "$doomed" 2>/dev/null
-echo hello >&3
+send hello
 check 'the client in its second layer, when the server is killed' \
     ends 4 'layer [12].*(truncated|without)'
 
@@ -283,7 +288,7 @@ stdin=$tmp/stalled
 background "$tmp/stalled.log" socat -t 20 - "TCP:$good"
 stdin=
 exec 4>"$tmp/stalled"
-echo STARTTLS >&4
+(echo STARTTLS >&4)
 serves 'a peer that has stalled, while it still does'
 check 'a handshake that stalls is cut off after -timeout' \
     logged 'layer 1.*stalled for 2 s'

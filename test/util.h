@@ -30,8 +30,14 @@ int test_main(Suite *suite);
 TCase *test_case(Suite *suite, const char *name);
 
 /*
+ * tcase_add_loop_test(); with ONION_QUICK in the environment a long loop is
+ * thinned out to every seventh turn, for tools that make all slow.
+ */
+void test_loop(TCase *tcase, const TTest *test, int from, int to);
+
+/*
  * Shapes: the i-th of version x size of the transport x who is the client,
- * and then of depth 1 to max_depth. For tcase_add_loop_test().
+ * and then of depth 1 to max_depth. For test_loop().
  */
 struct shape {
     int version;
