@@ -69,6 +69,13 @@ extern "C" {
  * Used without a stack it never falls through: after the peer's close_notify
  * BIO_read() returns 0 and BIO_eof() 1, for good.
  *
+ * What lies below must live as long as the layer uses it: a layer holds no
+ * reference to it, and says goodbye through it when it is freed.
+ *
+ * Layers nested without a stack have no buffer between them. Over a transport
+ * that holds less than a flight, the tickets of a TLS 1.3 server can then make
+ * both ends wait for each other: see SSL_CTX_set_num_tickets(3).
+ *
  * On each SSL that it is given it turns off SSL_OP_IGNORE_UNEXPECTED_EOF,
  * SSL_OP_ENABLE_KTLS, quiet shutdown and read-ahead: each of them makes the
  * end of a layer unsafe.
@@ -137,9 +144,10 @@ int BIO_onion_copy_session_id(BIO *to, BIO *from);
 const BIO_METHOD *BIO_f_onion_stack(void);
 
 /*
- * A stack over transport, which may itself be a chain; layers at the top of it
- * become the first layers of the stack. Owns transport: it is freed by
- * BIO_free_all(stack). NULL on failure; transport is the caller's then.
+ * A stack over transport, which may itself be a chain. Layers at the top of it
+ * become the first layers of the stack; from the first BIO of another kind on,
+ * all is transport. Owns transport: it is freed by BIO_free_all(stack). NULL on
+ * failure; transport is the caller's then.
  *
  * BIO_free_all() closes each sound layer, innermost first, as well as it can
  * without waiting for the peer.
@@ -182,9 +190,10 @@ int BIO_onion_start_server(BIO *stack, SSL_CTX *ctx);
  * 1: both directions are at depth or less, and the layers are gone. 0: ours
  * is, so writes go to depth from now on; the peer's close_notify is still to
  * come: BIO_read() delivers what it still says inside, then the boundary. -1:
- * retry, or failure. It may be called again at any time and names where to
- * stop, so it never closes a layer too many. A layer that still shakes hands
- * finishes that first.
+ * retry, or failure, or refused with nothing changed (ONION_R_MIN_DEPTH;
+ * ONION_R_WRITE_UNFINISHED while bytes of a BIO_write() are still to go in). It
+ * may be called again at any time and names where to stop, so it never closes a
+ * layer too many. A layer that still shakes hands finishes that first.
  */
 int BIO_onion_stop_tls(BIO *stack, int depth);
 
