@@ -9,7 +9,7 @@
 
 #include "onion_local.h"
 
-/* Where a direction enters: the innermost layer it has not left, or the wire. */
+/* Where a direction enters: the innermost layer it is still in, or the wire. */
 BIO *onion_chain_read_top(BIO *stack)
 {
     BIO *b = onion_layer_find(BIO_next(stack));

@@ -88,35 +88,16 @@ void onion_err_clear(void)
         ERR_clear_error();
 }
 
-/* Each entry has a copy of its file's name, whose address is its own. */
-const char *onion_err_newest(void)
+/* In an empty queue there is nothing to set a mark on. */
+int onion_err_mark(void)
 {
-    const char *file = NULL;
-
-    if (ERR_peek_last_error_all(&file, NULL, NULL, NULL, NULL) == 0)
-        return NULL;
-    return file;
+    return ERR_set_mark();
 }
 
-const char *onion_err_mark(void)
+void onion_err_pop(int mark)
 {
-    const char *newest = onion_err_newest();
-
-    if (newest != NULL)
-        ERR_set_mark();
-    return newest;
-}
-
-void onion_err_pop(const char *newest)
-{
-    if (newest != NULL)
+    if (mark)
         ERR_pop_to_mark();
     else
         onion_err_clear();
-}
-
-void onion_err_keep(const char *newest)
-{
-    if (newest != NULL)
-        ERR_clear_last_mark();
 }

@@ -26,15 +26,9 @@ void onion_err_raise(const char *file, int line, const char *func,
                      int reason, const char *fmt, ...);
 /* Empties the queue. */
 void onion_err_clear(void);
-/* Tells the newest entry from any other; NULL if there is none. */
-const char *onion_err_newest(void);
-/*
- * What is raised from onion_err_mark() on is taken out again, or kept. Both
- * are given what onion_err_mark() returned, which is onion_err_newest().
- */
-const char *onion_err_mark(void);
-void onion_err_pop(const char *newest);
-void onion_err_keep(const char *newest);
+/* What is raised between the two is taken out again; mark is from the first. */
+int onion_err_mark(void);
+void onion_err_pop(int mark);
 /* In words; never NULL, good until the next call. */
 const char *onion_err_reason(unsigned long error);
 /* Why a transport failed: errno, or 0 for what it raised first. */
@@ -88,8 +82,6 @@ typedef struct onion_layer_st {
     char broken_why[96];        /* text, valid iff broken */
     int retry_flags;            /* valid iff blocked */
     int retry_reason;           /* valid iff blocked */
-    unsigned long cause;        /* what ssl had raised before it, or 0 */
-    const char *newest;         /* of the error queue, before it */
     unsigned keep_errors;       /* the queue is not ours to empty, if not 0 */
 
     unsigned flush_owed : 1;    /* a flush below asked for a retry */
@@ -237,7 +229,7 @@ int onion_stack_refuse(BIO *stack, int reason, const char *what);
  * onion_write.c: BIO_write() of a stack.
  */
 int onion_write(BIO *stack, const char *in, int len);
-/* A write is to be repeated; bytes of it are in a layer, and the rest is not. */
+/* A write is to be repeated, and some of its bytes are in a layer already. */
 int onion_write_is_half_done(BIO *stack);
 /* The same, or all of them are. */
 int onion_write_is_unfinished(BIO *stack);

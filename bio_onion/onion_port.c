@@ -50,13 +50,10 @@ static void set_broken(ONION_LAYER *l)
     l->broken = 1;
 }
 
-/* What a transport may have raised beside it is of no consequence. */
 static void set_blocked(BIO *port, int flags, int reason)
 {
     ONION_LAYER *l = onion_layer_of(BIO_get_data(port));
 
-    onion_err_pop(l->newest);
-    l->newest = onion_err_mark();
     l->blocked = 1;
     l->retry_flags = flags | BIO_FLAGS_SHOULD_RETRY;
     l->retry_reason = reason;
@@ -108,7 +105,6 @@ static int port_read(BIO *port, char *out, int len)
     if (next == NULL)
         return -1;
     l = onion_layer_of(BIO_get_data(port));
-    l->cause = 0;       /* an SSL that reads on has not failed */
     onion_port_settle(BIO_get_data(port));
     len = allowed(l, next, len);
     if (len <= 0) {
@@ -145,9 +141,6 @@ static int port_write(BIO *port, const char *in, int len)
     if (next == NULL)
         return -1;
     l = onion_layer_of(BIO_get_data(port));
-    /* An SSL that has just failed sends its alert here. */
-    if (l->cause == 0 && onion_err_newest() != l->newest)
-        l->cause = ERR_peek_last_error();
     if (is_mute(l)) {
         end(port, next, 1);
         return len;

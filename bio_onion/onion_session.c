@@ -22,8 +22,6 @@ static int begin(BIO *layer)
 
     BIO_clear_retry_flags(layer);
     BIO_set_retry_reason(layer, 0);
-    if (l->keep_errors == 0)
-        onion_err_clear();
     if (l->ssl == NULL) {
         ONION_raise(ONION_R_NO_SSL, "layer %d", onion_layer_number(layer));
         return 0;
@@ -81,6 +79,7 @@ static int ready(BIO *layer)
         || onion_session_handshake(layer) == 1;
 }
 
+/* Bytes that were given back; 0 if there are none. */
 static int get_back(ONION_LAYER *l, void *out, int len, int peek)
 {
     size_t n = onion_buf_copy(&l->back, out, (size_t)len);
@@ -91,7 +90,8 @@ static int get_back(ONION_LAYER *l, void *out, int len, int peek)
 }
 
 /* Calls SSL_read() until it has data, an end, or nothing to work on. */
-static ONION_VERDICT get_record(BIO *layer, void *out, int len, int peek, int *ret)
+static ONION_VERDICT get_record(BIO *layer, void *out, int len, int peek,
+                                int *ret)
 {
     ONION_LAYER *l = onion_layer_of(layer);
     BIO *wire = NULL;
@@ -127,10 +127,11 @@ int onion_session_get(BIO *layer, void *out, int len, int peek)
         return -1;
     if (out == NULL || len <= 0)
         return 0;
-    if (l->back.len > 0)
+    if (l->back.len > 0 || l->heard_close) {
+        if (l->keep_errors == 0)
+            onion_err_clear();
         return get_back(l, out, len, peek);
-    if (l->heard_close)
-        return 0;
+    }
     if (!ready(layer))
         return -1;
     /* A program has closed the SSL by hand: an end, but not one to trust. */
@@ -231,14 +232,15 @@ int onion_session_close(BIO *layer)
 void onion_session_farewell(BIO *layer)
 {
     ONION_LAYER *l = onion_layer_of(layer);
+    int mark;
 
     if (l->ssl == NULL || l->failure != 0 || !l->handshaken || l->half_written
         || has_sent_close(l) || SSL_get_wbio(l->ssl) == NULL
         || (onion_layer_has_port(l) && BIO_next(layer) == NULL))
         return;
-    l->newest = onion_err_mark();
+    mark = onion_err_mark();
     SSL_shutdown(l->ssl);
-    onion_err_pop(l->newest);
+    onion_err_pop(mark);
     l->sent_close = 1;
 }
 
@@ -251,7 +253,7 @@ static int look_ahead(BIO *layer)
     ONION_LAYER *l = onion_layer_of(layer);
     int flags = BIO_get_retry_flags(layer);
     int reason = BIO_get_retry_reason(layer);
-    const char *newest = onion_err_mark();
+    int mark = onion_err_mark();
     unsigned char byte;
     int n;
 
@@ -264,7 +266,7 @@ static int look_ahead(BIO *layer)
     BIO_clear_retry_flags(layer);
     BIO_set_flags(layer, flags);
     BIO_set_retry_reason(layer, reason);
-    onion_err_pop(newest);
+    onion_err_pop(mark);
     return n;
 }
 

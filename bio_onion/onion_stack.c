@@ -175,7 +175,8 @@ static int stack_read(BIO *b, char *out, int len)
     if (out == NULL || len <= 0)
         return 0;
     top = onion_chain_read_top(b);
-    return onion_stack_leave_anyway(b, was_read(b, top, BIO_read(top, out, len)));
+    return onion_stack_leave_anyway(b, was_read(b, top,
+                                                BIO_read(top, out, len)));
 }
 
 /* Up to and with the first newline of those len bytes, if there is one. */

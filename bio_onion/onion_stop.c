@@ -16,7 +16,8 @@ void onion_stop_remove(BIO *stack)
     BIO *layer;
 
     while ((layer = onion_layer_find(BIO_next(stack))) != NULL
-           && onion_layer_of(layer)->left && onion_layer_of(layer)->sent_close) {
+           && onion_layer_of(layer)->left
+           && onion_layer_of(layer)->sent_close) {
         onion_event_removed(stack, layer);
         BIO_pop(layer);
         BIO_free(layer);

@@ -9,19 +9,17 @@
  * close_notify too.
  *
  * SSL_get_error() is not asked: it takes any entry in the error queue for a
- * failure, and a layer that is called by the one inside it must leave alone
- * what is in the queue. The port has noted how the last call below ended; the
- * queue tells whether something was raised since; SSL_want() tells the rest.
+ * failure. The SSL itself tells whether it has failed, the port has noted how
+ * the last call below ended, and SSL_want() tells the rest. So no entry of
+ * somebody else's changes a result, and none has to be cleared before a call.
  */
 
+#include <string.h>
 #include "onion_local.h"
 
 void onion_verdict_begin(ONION_LAYER *l)
 {
     l->blocked = l->broken = 0;
-    l->cause = 0;
-    /* If the queue is ours, it is empty. */
-    l->newest = l->keep_errors == 0 ? NULL : onion_err_mark();
 }
 
 void onion_verdict_raise(BIO *layer, int reason, const char *why)
@@ -77,14 +75,6 @@ static int fail_below(BIO *layer)
                               onion_layer_of(layer)->broken_why);
 }
 
-/* What ssl has raised, or 0. */
-static unsigned long cause_of(const ONION_LAYER *l)
-{
-    if (l->cause != 0)
-        return l->cause;
-    return onion_err_newest() != l->newest ? ERR_peek_last_error() : 0;
-}
-
 static int is_ssl_reason(unsigned long error, int reason)
 {
     return ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == reason;
@@ -94,7 +84,7 @@ static int is_ssl_reason(unsigned long error, int reason)
 static int fail(BIO *layer)
 {
     ONION_LAYER *l = onion_layer_of(layer);
-    unsigned long cause = cause_of(l);
+    unsigned long cause = ERR_peek_last_error();
 
     if (l->ended || is_ssl_reason(cause, SSL_R_UNEXPECTED_EOF_WHILE_READING))
         return onion_verdict_fail(layer, ONION_R_TRUNCATED, l->handshaken
@@ -132,10 +122,10 @@ static ONION_VERDICT heard_close(BIO *layer)
     return ONION_CLOSED;
 }
 
-/* Something was raised since onion_verdict_begin(), by ssl or below. */
-static int was_raised(const ONION_LAYER *l)
+/* A fatal error, sent or received; "SSLERR" is the name of that state. */
+static int is_in_error(const ONION_LAYER *l)
 {
-    return l->cause != 0 || onion_err_newest() != l->newest;
+    return SSL_in_init(l->ssl) && strcmp(SSL_state_string(l->ssl), "SSLERR") == 0;
 }
 
 /* What an SSL waits for that is not below it: the application. */
@@ -167,7 +157,7 @@ static ONION_VERDICT judge(BIO *layer)
     ONION_LAYER *l = onion_layer_of(layer);
     BIO *bio;
 
-    if (was_raised(l))
+    if (is_in_error(l))
         return ONION_FAILED;
     if (l->blocked)
         return onion_verdict_retry(layer, l->retry_flags, l->retry_reason);
@@ -193,13 +183,14 @@ ONION_VERDICT onion_verdict(BIO *layer, int ret)
     ONION_LAYER *l = onion_layer_of(layer);
     ONION_VERDICT v = ret > 0 ? ONION_DONE : judge(layer);
 
-    if (v == ONION_FAILED) {
-        onion_err_keep(l->newest);
+    if (v == ONION_FAILED)
         fail(layer);
-        return v;
-    }
-    onion_err_pop(l->newest);
-    return v == ONION_CLOSED ? heard_close(layer) : v;
+    else if (v == ONION_CLOSED)
+        v = heard_close(layer);
+    /* What is left behind by others, or by a call that went well. */
+    if (v != ONION_FAILED && l->keep_errors == 0)
+        onion_err_clear();
+    return v;
 }
 
 /*
@@ -211,8 +202,7 @@ ONION_VERDICT onion_verdict_of_write(BIO *layer, int ret)
     ONION_LAYER *l = onion_layer_of(layer);
     ONION_VERDICT v = ret > 0 ? ONION_DONE : judge(layer);
 
-    if (v == ONION_FAILED && l->cause == 0 && (l->broken || l->heard_close)) {
-        onion_err_keep(l->newest);
+    if (v == ONION_FAILED && !is_in_error(l) && (l->broken || l->heard_close)) {
         onion_verdict_raise(layer, ONION_R_TRANSPORT_FAILED,
                             l->broken ? l->broken_why : "cannot write");
         return v;

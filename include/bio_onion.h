@@ -137,9 +137,9 @@ int BIO_onion_copy_session_id(BIO *to, BIO *from);
  *
  * BIO_pending(): the number of bytes that BIO_read() can deliver without
  * waiting; 1 where that read would report a boundary, an end or a failure; in
- * a handshake, what it can go on with. A
- * program that waits in poll() does so only when this is 0, since bytes that
- * are decrypted in any layer cannot wake it.
+ * a handshake, what it can go on with. A program that waits in poll() does so
+ * only when this is 0, since bytes that are decrypted in any layer cannot wake
+ * it.
  */
 const BIO_METHOD *BIO_f_onion_stack(void);
 
@@ -166,8 +166,8 @@ BIO *BIO_new_onion_stack(BIO *transport);
  *
  * 1: started, the stack owns ssl. 0: refused, nothing changed, ssl is still
  * the caller's: ONION_R_MAX_DEPTH, ONION_R_DEPTHS_DIFFER,
- * ONION_R_WRITE_UNFINISHED, ONION_R_SSL_IN_USE, ONION_R_SSL_UNSUPPORTED, out of memory, or
- * the stack has failed.
+ * ONION_R_WRITE_UNFINISHED, ONION_R_SSL_IN_USE, ONION_R_SSL_UNSUPPORTED, out
+ * of memory, or the stack has failed.
  */
 int BIO_onion_start_tls(BIO *stack, SSL *ssl,
                         const void *unread, size_t unread_len);
@@ -255,10 +255,10 @@ typedef void BIO_onion_cb(BIO *stack, int event, int layer, SSL *ssl,
                           void *arg);
 # define ONION_EVENT_STARTED    1   /* the layer is in the chain */
 # define ONION_EVENT_HANDSHAKE  2   /* its handshake is done */
-# define ONION_EVENT_PEER_CLOSED 3  /* its boundary was returned: reads left it */
-# define ONION_EVENT_CLOSED     4   /* our close_notify was sent: writes left it */
+# define ONION_EVENT_PEER_CLOSED 3  /* its boundary was returned */
+# define ONION_EVENT_CLOSED     4   /* our close_notify was sent */
 # define ONION_EVENT_REMOVED    5   /* both have; its SSL is freed after this */
-# define ONION_EVENT_FAILED     6   /* it failed; reason: BIO_onion_failed_layer() */
+# define ONION_EVENT_FAILED     6   /* see BIO_onion_failed_layer() */
 void BIO_onion_set_callback(BIO *stack, BIO_onion_cb *cb, void *arg);
 
 /*
@@ -288,16 +288,16 @@ int BIO_onion_error_library(void);
 # define ONION_R_WRITE_UNFINISHED       108 /* repeat the BIO_write() first */
 # define ONION_R_BAD_WRITE_RETRY        109 /* it was not repeated alike */
 # define ONION_R_UNREAD_DATA            110 /* drop: read it first */
-# define ONION_R_IN_HANDSHAKE           111 /* drop: the handshake is not done */
+# define ONION_R_IN_HANDSHAKE           111 /* drop: finish it first */
 # define ONION_R_WRITE_CLOSED           112 /* write after our close_notify */
 # define ONION_R_HANDSHAKE_FAILED       113
 # define ONION_R_CERTIFICATE_REFUSED    114 /* chain or name of the peer */
 # define ONION_R_SESSION_MISMATCH       115 /* resumed, but for another name */
 # define ONION_R_TRUNCATED              116 /* ended without a close_notify */
-# define ONION_R_LAYER_FAILED           117 /* alert, bad record, and the like */
+# define ONION_R_LAYER_FAILED           117 /* alert, bad record, ... */
 # define ONION_R_BELOW_FAILED           118 /* what lies below it failed */
 # define ONION_R_TRANSPORT_FAILED       119 /* read or write of the transport */
-# define ONION_R_TOO_MUCH_UNSENT        120 /* the peer asks but does not read */
+# define ONION_R_TOO_MUCH_UNSENT        120 /* the peer does not read */
 
 # ifdef __cplusplus
 }

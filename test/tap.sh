@@ -23,7 +23,7 @@ tap_end() {
 
 tmp=$(mktemp -d) || exit 99
 trap tap_end EXIT
-trap 'exit 99' HUP INT TERM
+trap 'exit 99' HUP INT PIPE TERM
 
 ok() {
     tap_count=$((tap_count + 1))
@@ -79,6 +79,8 @@ have() {
 background() {
     tap_log=$1
     shift
+    # At once: whoever waits for a word in it must not find it in an older one.
+    : >"$tap_log"
     "$@" <"${stdin:-/dev/null}" >"$tap_log" 2>&1 3>&- 4>&- &
     pid=$!
     tap_pids="$tap_pids $pid"
