@@ -69,6 +69,19 @@ static int layer_create(BIO *b)
     return 1;
 }
 
+/* An SSL that outlives its layer goes on with what lay below it. */
+static void leave_transport(BIO *b)
+{
+    SSL *ssl = onion_layer_of(b)->ssl;
+    BIO *next = BIO_next(b);
+
+    if (onion_layer_has_port(onion_layer_of(b)) && next != NULL
+        && BIO_up_ref(next))
+        SSL_set_bio(ssl, next, next);
+    if (onion_layer_of(b)->auto_retry)
+        SSL_set_mode(ssl, SSL_MODE_AUTO_RETRY);
+}
+
 /* Lets go of the SSL, and forgets all that happened to it. */
 static void release_ssl(BIO *b)
 {
@@ -77,6 +90,8 @@ static void release_ssl(BIO *b)
     if (l->ssl != NULL && BIO_get_shutdown(b)) {
         onion_session_farewell(b);
         SSL_free(l->ssl);
+    } else if (l->ssl != NULL) {
+        leave_transport(b);
     }
     if (l->port != NULL) {
         onion_port_detach(l->port);
@@ -165,6 +180,7 @@ static int install_port(BIO *b)
     }
     SSL_set_bio(l->ssl, l->port, l->port);
     /* Each record without data comes back to us, to be counted. */
+    l->auto_retry = (SSL_get_mode(l->ssl) & SSL_MODE_AUTO_RETRY) != 0;
     SSL_clear_mode(l->ssl, SSL_MODE_AUTO_RETRY);
     return 1;
 }

@@ -59,6 +59,7 @@ void onion_buf_free(ONION_BUF *q);
 typedef struct onion_layer_st {
     SSL *ssl;               /* NULL until BIO_set_ssl() */
     BIO *port;              /* one reference; what ssl reads and writes */
+    unsigned auto_retry : 1;    /* ssl had that mode when it got the port */
     ONION_BUF back;         /* bytes given back, read before those of ssl */
 
     /* What has happened. Set once, never cleared while ssl stays. */

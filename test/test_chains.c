@@ -621,6 +621,30 @@ START_TEST(the_borrowed_ssl_goes_on_after_its_layer)
 }
 END_TEST
 
+/* The same where the layer stands in a chain: the SSL keeps its transport. */
+START_TEST(a_borrowed_ssl_keeps_the_transport_of_its_layer)
+{
+    SSL *c = test_ssl(1, version_of(_i), 1);
+    SSL *s = test_ssl(0, version_of(_i), 1);
+    BIO *one, *other, *layer = BIO_new(BIO_f_onion());
+
+    ck_assert(BIO_new_bio_pair(&one, 0, &other, 0));
+    BIO_push(layer, one);
+    ck_assert_int_eq(BIO_set_ssl(layer, c, BIO_NOCLOSE), 1);
+    SSL_set_bio(s, other, other);
+    drive(c, s);
+    BIO_free_all(layer);
+    say(c, s, "without the layer");
+    say(s, c, "without the layer");
+    ck_assert_int_eq(SSL_shutdown(c), 0);
+    ck_assert_int_eq(SSL_shutdown(s), 0);
+    ck_assert_int_eq(SSL_shutdown(c), 1);
+    SSL_free(c);
+    SSL_free(s);
+    test_no_error();
+}
+END_TEST
+
 START_TEST(a_truncation_of_the_borrowed_ssl_reaches_the_inner_one)
 {
     struct pipe_ends p;
@@ -797,6 +821,7 @@ static void add_borrowed_tests(Suite *suite)
 
     test_loop(tc, a_layer_without_a_chain_carries_an_ssl, 0, 2);
     test_loop(tc, the_borrowed_ssl_goes_on_after_its_layer, 0, 2);
+    test_loop(tc, a_borrowed_ssl_keeps_the_transport_of_its_layer, 0, 2);
     test_loop(tc,
         a_truncation_of_the_borrowed_ssl_reaches_the_inner_one, 0, 2);
     test_loop(tc, an_ssl_with_two_bios_is_the_lowest_layer, 0, 6);
