@@ -103,11 +103,3 @@ int onion_chain_give_back(BIO *top, const void *in, size_t len)
         return onion_buf_prepend(&onion_layer_of(top)->back, in, len);
     return onion_wire_give_back(top, in, len);
 }
-
-void onion_chain_copy_retry(BIO *to, BIO *from)
-{
-    if (to == from)
-        return;
-    BIO_set_flags(to, BIO_get_retry_flags(from));
-    BIO_set_retry_reason(to, BIO_get_retry_reason(from));
-}

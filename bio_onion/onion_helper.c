@@ -59,7 +59,7 @@ static int close_all(BIO *chain)
         ret = onion_session_close(b);
         onion_layer_of(b)->keep_errors--;
         if (ret <= 0) {
-            onion_chain_copy_retry(chain, b);
+            onion_pass_retry(chain, b);
             return -1;
         }
     }
@@ -102,7 +102,7 @@ int BIO_onion_shutdown(BIO *chain)
          b = onion_layer_find(BIO_next(b)))
         if (!peer_closed(b, sent == 0)) {
             if (sent == 0)
-                onion_chain_copy_retry(chain, b);
+                onion_pass_retry(chain, b);
             return onion_layer_of(b)->failure != 0 ? -1 : 0;
         }
     return 1;

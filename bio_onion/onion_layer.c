@@ -320,7 +320,7 @@ static long flush(BIO *b)
         return 1;
     ret = BIO_flush(below);
     if (ret <= 0)
-        onion_chain_copy_retry(b, below);
+        onion_pass_retry(b, below);
     return ret;
 }
 
@@ -334,30 +334,6 @@ static long end_of_file(ONION_LAYER *l)
     return !onion_layer_has_port(l) && BIO_eof(SSL_get_rbio(l->ssl)) == 1;
 }
 
-/* What a layer leaves to the BIO that reaches the network. */
-static const int passes[] = {
-    BIO_C_SET_CONNECT, BIO_C_GET_CONNECT, BIO_C_SET_CONNECT_MODE,
-    BIO_C_SET_ACCEPT, BIO_C_GET_ACCEPT, BIO_C_SET_BIND_MODE,
-    BIO_C_GET_BIND_MODE, BIO_CTRL_GET_CALLBACK, BIO_C_SET_NBIO,
-    BIO_C_SET_FD, BIO_C_GET_FD,
-#ifdef BIO_C_SET_SOCK_TYPE /* since OpenSSL 3.2 */
-    BIO_C_SET_SOCK_TYPE, BIO_C_GET_SOCK_TYPE,
-#endif
-#ifdef BIO_CTRL_GET_RPOLL_DESCRIPTOR /* since OpenSSL 3.2 */
-    BIO_CTRL_GET_RPOLL_DESCRIPTOR, BIO_CTRL_GET_WPOLL_DESCRIPTOR,
-#endif
-};
-
-int onion_layer_passes(int cmd)
-{
-    size_t i;
-
-    for (i = 0; i < sizeof(passes) / sizeof(passes[0]); i++)
-        if (passes[i] == cmd)
-            return 1;
-    return 0;
-}
-
 static long pass_down(BIO *b, int cmd, long num, void *ptr)
 {
     const ONION_LAYER *l = onion_layer_of(b);
@@ -365,8 +341,8 @@ static long pass_down(BIO *b, int cmd, long num, void *ptr)
 
     if (below == NULL)
         return -1;
-    if (!onion_layer_passes(cmd)
-        && (!SSL_is_dtls(l->ssl) || onion_port_refuses(cmd)))
+    if (!onion_pass_control(cmd)
+        && (!SSL_is_dtls(l->ssl) || onion_pass_never(cmd)))
         return 0;
     return BIO_ctrl(below, cmd, num, ptr);
 }

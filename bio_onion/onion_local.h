@@ -3,9 +3,11 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  *
- * Who calls whom: stack, start, stop and print use the chain; the chain knows
- * layers and the wire; a layer uses its session, a session its port. Nothing
- * calls upwards: a port reaches the BIO below its layer, and only that.
+ * Who calls whom, from the top: start, stop, write, print and settings are
+ * parts of the stack, and use the chain; the chain asks layers and the wire; a
+ * layer has a session, which judges each call of its SSL by verdict; the SSL
+ * calls the port, and the port the BIO below the layer, and only that. The
+ * wire knows of no layer. err, buf, pass and peer serve all.
  */
 
 #ifndef ONION_LOCAL_H
@@ -52,6 +54,16 @@ size_t onion_buf_copy(const ONION_BUF *q, void *out, size_t len);
 void onion_buf_drop(ONION_BUF *q, size_t len);
 /* Cleanses what it frees; the queue is empty and usable after it. */
 void onion_buf_free(ONION_BUF *q);
+
+/*
+ * onion_pass.c: what passes through a BIO of ours.
+ */
+/* A control is for the BIO that reaches the network. */
+int onion_pass_control(int cmd);
+int onion_pass_is_ktls(int cmd);
+int onion_pass_never(int cmd);
+/* What from, a BIO further down, has asked for. */
+void onion_pass_retry(BIO *to, BIO *from);
 
 /*
  * onion_layer.c: the BIO of a layer; onion_session.c: its TLS session.
@@ -104,8 +116,6 @@ BIO *onion_layer_find(BIO *bio);
 int onion_layer_number(BIO *layer);
 /* ssl reads and writes our port, not BIOs that the application has set. */
 int onion_layer_has_port(const ONION_LAYER *l);
-/* Whether a control is for the BIO that reaches the network. */
-int onion_layer_passes(int cmd);
 
 /*
  * Each returns 1 (or a count) when done, else 0 or -1, with the retry flags of
@@ -163,7 +173,6 @@ int onion_peer_resumed_as_expected(SSL *ssl);
 BIO *onion_port_new(BIO *layer);
 void onion_port_detach(BIO *port);      /* the layer is going */
 int onion_port_settle(BIO *layer);      /* finishes a flush that is owed */
-int onion_port_refuses(int cmd);
 
 /*
  * onion_wire.c: read-ahead and write batching at the bottom of a stack.
@@ -198,8 +207,6 @@ BIO *onion_chain_failed(BIO *stack);
 /* The largest write that is one record in each layer. */
 int onion_chain_record_room(BIO *stack);
 int onion_chain_peek(BIO *top, void *out, int len);
-/* What from, a BIO further down, has asked for. */
-void onion_chain_copy_retry(BIO *to, BIO *from);
 int onion_chain_give_back(BIO *top, const void *in, size_t len);
 
 /*

@@ -13,10 +13,6 @@
 #include <errno.h>
 #include "onion_local.h"
 
-/* BIO_CTRL_SET_KTLS and its kind, which bio.h names only with kTLS. */
-#define KTLS_CONTROLS_FROM 72
-#define KTLS_CONTROLS_TO 76
-
 /* NULL once the layer is gone, which an SSL can outlive. */
 static BIO *below(BIO *port)
 {
@@ -185,24 +181,10 @@ static long port_eof(BIO *port)
     return BIO_eof(next);
 }
 
-/* What must never reach a BIO that is not the SSL's own. */
-int onion_port_refuses(int cmd)
-{
-    switch (cmd) {
-    case BIO_CTRL_PUSH:
-    case BIO_CTRL_POP:
-    case BIO_CTRL_DUP:
-    case BIO_CTRL_RESET:
-        return 1;
-    default:
-        return cmd >= KTLS_CONTROLS_FROM && cmd <= KTLS_CONTROLS_TO;
-    }
-}
-
 /* DTLS asks the BIO for its MTU, sets timeouts, and so on. */
 static int is_for_datagrams(BIO *port, int cmd)
 {
-    return below(port) != NULL && !onion_port_refuses(cmd)
+    return below(port) != NULL && !onion_pass_never(cmd)
         && SSL_is_dtls(onion_layer_of(BIO_get_data(port))->ssl);
 }
 
@@ -214,7 +196,7 @@ static long port_ctrl(BIO *port, int cmd, long num, void *ptr)
 {
     BIO *next;
 
-    if (cmd >= KTLS_CONTROLS_FROM && cmd <= KTLS_CONTROLS_TO)
+    if (onion_pass_is_ktls(cmd))
         return 0;       /* asked a dozen times for each record */
     next = below(port);
     switch (cmd) {

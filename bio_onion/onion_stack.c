@@ -105,7 +105,7 @@ int onion_stack_leave(BIO *b, int ret)
     if (sent > 0)
         return ret;
     if (sent == 0)
-        onion_chain_copy_retry(b, wire);
+        onion_pass_retry(b, wire);
     else
         onion_wire_writable(wire);
     return -1;
@@ -147,7 +147,7 @@ static int was_read(BIO *b, BIO *top, int ret)
     int is_layer = onion_layer_is(top);
 
     if (ret < 0)
-        onion_chain_copy_retry(b, top);
+        onion_pass_retry(b, top);
     else if (ret == 0 && is_layer)
         ret = boundary(b, top);
     return ret;
@@ -239,7 +239,7 @@ static int handshake(BIO *b)
     if (ret > 0 && awaits_nothing(top))
         return onion_stack_leave_anyway(b, 1);
     if (ret <= 0)
-        onion_chain_copy_retry(b, top);
+        onion_pass_retry(b, top);
     return onion_stack_leave(b, ret <= 0 ? -1 : 1);
 }
 
@@ -297,7 +297,7 @@ static long pass_down(BIO *b, int cmd, long num, void *ptr)
 {
     BIO *wire = onion_wire_find(b);
 
-    if (wire == NULL || !onion_layer_passes(cmd))
+    if (wire == NULL || !onion_pass_control(cmd))
         return cmd == BIO_C_GET_FD ? -1 : 0;
     return BIO_ctrl(wire, cmd, num, ptr);
 }

@@ -35,7 +35,7 @@ static int close_down_to(BIO *stack, int depth)
     while (onion_chain_write_depth(stack) > depth) {
         layer = onion_chain_write_top(stack);
         if (onion_session_close(layer) <= 0) {
-            onion_chain_copy_retry(stack, layer);
+            onion_pass_retry(stack, layer);
             return -1;
         }
     }

@@ -125,7 +125,8 @@ static ONION_VERDICT heard_close(BIO *layer)
 /* A fatal error, sent or received; "SSLERR" is the name of that state. */
 static int is_in_error(const ONION_LAYER *l)
 {
-    return SSL_in_init(l->ssl) && strcmp(SSL_state_string(l->ssl), "SSLERR") == 0;
+    return SSL_in_init(l->ssl)
+        && strcmp(SSL_state_string(l->ssl), "SSLERR") == 0;
 }
 
 /* What an SSL waits for that is not below it: the application. */

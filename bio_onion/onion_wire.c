@@ -305,7 +305,7 @@ static long wire_ctrl(BIO *b, int cmd, long num, void *ptr)
     case BIO_C_DO_STATE_MACHINE:
         return next == NULL ? 0 : connect_transport(b);
     default:
-        if (!onion_layer_passes(cmd))
+        if (!onion_pass_control(cmd))
             return 0;
         break;
     }

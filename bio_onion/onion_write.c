@@ -52,7 +52,7 @@ static int wire_has_room(BIO *b)
     if (onion_wire_unsent(wire) < ONION_WIRE_HIGH
         || onion_wire_flush(wire) > 0)
         return 1;
-    onion_chain_copy_retry(b, wire);
+    onion_pass_retry(b, wire);
     if (!BIO_should_retry(b))
         onion_wire_writable(wire);
     return 0;
@@ -71,7 +71,7 @@ static int write_rest(BIO *b)
     if (s->out_done == s->out_len)
         return 1;
     if (onion_layer_is(top) && onion_session_handshake(top) <= 0) {
-        onion_chain_copy_retry(b, top);
+        onion_pass_retry(b, top);
         return -1;
     }
     room = onion_chain_record_room(b);
@@ -82,7 +82,7 @@ static int write_rest(BIO *b)
         n = BIO_write(top, (const char *)s->out + s->out_done,
                       n < room ? n : room);
         if (n <= 0) {
-            onion_chain_copy_retry(b, top);
+            onion_pass_retry(b, top);
             return -1;
         }
         s->out_done += n;

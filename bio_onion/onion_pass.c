@@ -1,0 +1,69 @@
+/*
+ * onion_pass.c - what a BIO of ours passes on: controls down, retries up.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A filter that changes bytes must not pass on a control that it does not
+ * know: whoever answers below answers for other bytes.
+ */
+
+#include "onion_local.h"
+
+/* BIO_CTRL_SET_KTLS and its kind, which bio.h names only with kTLS. */
+#define KTLS_CONTROLS_FROM 72
+#define KTLS_CONTROLS_TO 76
+
+/* What is for the BIO that reaches the network. */
+static const int passes[] = {
+    BIO_C_SET_CONNECT, BIO_C_GET_CONNECT, BIO_C_SET_CONNECT_MODE,
+    BIO_C_SET_ACCEPT, BIO_C_GET_ACCEPT, BIO_C_SET_BIND_MODE,
+    BIO_C_GET_BIND_MODE, BIO_CTRL_GET_CALLBACK, BIO_C_SET_NBIO,
+    BIO_C_SET_FD, BIO_C_GET_FD,
+#ifdef BIO_C_SET_SOCK_TYPE /* since OpenSSL 3.2 */
+    BIO_C_SET_SOCK_TYPE, BIO_C_GET_SOCK_TYPE,
+#endif
+#ifdef BIO_CTRL_GET_RPOLL_DESCRIPTOR /* since OpenSSL 3.2 */
+    BIO_CTRL_GET_RPOLL_DESCRIPTOR, BIO_CTRL_GET_WPOLL_DESCRIPTOR,
+#endif
+};
+
+int onion_pass_control(int cmd)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof(passes) / sizeof(passes[0]); i++)
+        if (passes[i] == cmd)
+            return 1;
+    return 0;
+}
+
+/*
+ * If anything below answered these, an SSL would take it that its records are
+ * made there, and write its data as plain text.
+ */
+int onion_pass_is_ktls(int cmd)
+{
+    return cmd >= KTLS_CONTROLS_FROM && cmd <= KTLS_CONTROLS_TO;
+}
+
+/* What no BIO gets that is not the SSL's own, not even for DTLS. */
+int onion_pass_never(int cmd)
+{
+    switch (cmd) {
+    case BIO_CTRL_PUSH:
+    case BIO_CTRL_POP:
+    case BIO_CTRL_DUP:
+    case BIO_CTRL_RESET:
+        return 1;
+    default:
+        return onion_pass_is_ktls(cmd);
+    }
+}
+
+void onion_pass_retry(BIO *to, BIO *from)
+{
+    if (to == from)
+        return;
+    BIO_set_flags(to, BIO_get_retry_flags(from));
+    BIO_set_retry_reason(to, BIO_get_retry_reason(from));
+}
