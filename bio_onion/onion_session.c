@@ -212,10 +212,13 @@ int onion_session_close(BIO *layer)
 
     if (!begin(layer))
         return -1;
+    if (l->sent_close)
+        return 1;
     if (l->half_written) {
         onion_verdict_raise(layer, ONION_R_WRITE_UNFINISHED, "close refused");
         return -1;
     }
+    /* OpenSSL says it is sent while the transport has not taken it yet. */
     if (!has_sent_close(l) || SSL_want_write(l->ssl)) {
         if (!ready(layer))
             return -1;
