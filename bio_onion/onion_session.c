@@ -33,6 +33,16 @@ static int begin(BIO *layer)
     return 1;
 }
 
+/* The SSL is not called in vain: it would take that for a failure. */
+static int has_below(BIO *layer)
+{
+    if (!onion_layer_has_port(onion_layer_of(layer))
+        || BIO_next(layer) != NULL)
+        return 1;
+    onion_verdict_raise(layer, ONION_R_NO_TRANSPORT, "nothing lies below it");
+    return 0;
+}
+
 /* Done, but for what the buffers below still hold. */
 static int handshake_done(BIO *layer)
 {
@@ -54,7 +64,7 @@ int onion_session_handshake(BIO *layer)
     ONION_LAYER *l = onion_layer_of(layer);
     int ret, i;
 
-    if (!begin(layer))
+    if (!begin(layer) || !has_below(layer))
         return -1;
     for (i = 0; i < RECORDS_PER_CALL; i++) {
         onion_verdict_begin(l);
@@ -75,8 +85,9 @@ int onion_session_handshake(BIO *layer)
 /* The handshake comes first, so that nothing passes before it is judged. */
 static int ready(BIO *layer)
 {
-    return onion_layer_of(layer)->handshaken
-        || onion_session_handshake(layer) == 1;
+    if (onion_layer_of(layer)->handshaken)
+        return has_below(layer);
+    return onion_session_handshake(layer) == 1;
 }
 
 /* Bytes that were given back; 0 if there are none. */
@@ -287,8 +298,10 @@ int onion_session_pending(BIO *layer)
         return 1;
     if (!onion_layer_has_port(l))
         return BIO_pending(SSL_get_rbio(l->ssl));
+    if (BIO_next(layer) == NULL)
+        return 0;
     if (!l->handshaken)
-        return BIO_next(layer) == NULL ? 0 : BIO_pending(BIO_next(layer));
+        return BIO_pending(BIO_next(layer));
     return look_ahead(layer);
 }
 

@@ -56,12 +56,12 @@ static int stack_destroy(BIO *b)
 
 int onion_stack_enter(BIO *b)
 {
-    BIO *failed;
+    BIO *failed, *wire = onion_wire_find(b);
 
     BIO_clear_retry_flags(b);
     BIO_set_retry_reason(b, 0);
     onion_err_clear();
-    if (onion_wire_find(b) == NULL) {
+    if (wire == NULL || BIO_next(wire) == NULL) {
         ONION_raise(ONION_R_NO_TRANSPORT, "push a transport under the stack");
         return 0;
     }

@@ -86,6 +86,15 @@ static int stuck(BIO *b)
     return -1;
 }
 
+/* A layer has the wire, but the transport was popped. */
+static int has_transport(BIO *b)
+{
+    if (BIO_next(b) != NULL)
+        return 1;
+    ONION_raise(ONION_R_NO_TRANSPORT, "nothing lies below the wire");
+    return 0;
+}
+
 static int send_some(BIO *b)
 {
     ONION_WIRE *w = wire_of(b);
@@ -107,7 +116,7 @@ int onion_wire_flush(BIO *b)
     int ret;
 
     BIO_clear_retry_flags(b);
-    if (w->failed)
+    if (w->failed || !has_transport(b))
         return -1;
     while (w->out.len > 0)
         if ((ret = send_some(b)) <= 0)
@@ -215,6 +224,8 @@ static int read_ahead(BIO *b)
 
     if (w->ended)
         return 0;
+    if (!has_transport(b))
+        return -1;
     /* Until a transport is connected, nothing but the write may be retried. */
     if (onion_wire_flush(b) == 0 && BIO_should_io_special(b))
         return -1;

@@ -431,6 +431,33 @@ START_TEST(a_layer_in_the_middle_may_be_popped)
 }
 END_TEST
 
+static void test_nothing_below(BIO *layer)
+{
+    char c;
+
+    test_failed(layer, (int)BIO_do_handshake(layer), ONION_R_NO_TRANSPORT);
+    test_failed(layer, BIO_read(layer, &c, 1), ONION_R_NO_TRANSPORT);
+    test_failed(layer, BIO_write(layer, "x", 1), ONION_R_NO_TRANSPORT);
+    ck_assert_int_eq((int)BIO_pending(layer), 0);
+    test_no_error();
+}
+
+START_TEST(a_layer_over_nothing_says_so_and_goes_on_when_pushed)
+{
+    struct ends e = ends_new(1 + 2 * _i, 1, 70000);
+
+    BIO_pop(e.c);
+    test_nothing_below(e.c);
+    BIO_push(e.c, e.half_c);
+    shake(e.c, e.s);
+    BIO_pop(e.c);
+    test_nothing_below(e.c);
+    BIO_push(e.c, e.half_c);
+    relay(e.c, e.s, test_bytes(100), 100);
+    ends_free(&e);
+}
+END_TEST
+
 START_TEST(a_popped_layer_goes_on_over_another_transport)
 {
     struct ends e = ends_shaken(1 + 2 * _i, 1);
@@ -1040,6 +1067,8 @@ static void chains(Suite *s)
               a_layer_in_the_middle_may_be_popped,
               0, 2);
     test_loop(tc, a_popped_layer_goes_on_over_another_transport,
+              0, 2);
+    test_loop(tc, a_layer_over_nothing_says_so_and_goes_on_when_pushed,
               0, 2);
     test_loop(tc, an_ssl_with_its_own_bios_keeps_them, 0, 2);
     test_loop(tc, a_layer_can_be_the_bio_of_another_ssl, 0, 4);

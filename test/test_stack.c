@@ -338,6 +338,28 @@ START_TEST(a_stack_over_nothing_says_so)
 }
 END_TEST
 
+/* Its transport was popped, which is for who wants the transport back. */
+START_TEST(a_stack_that_lost_its_transport_says_so)
+{
+    BIO *one, *other, *s;
+    char c;
+
+    ck_assert(BIO_new_bio_pair(&one, 0, &other, 0));
+    s = BIO_new_onion_stack(one);
+    ck_assert_int_eq(BIO_onion_start_tls(s, fresh_client(1), NULL, 0), 1);
+    BIO_pop(one);
+    test_failed(s, BIO_read(s, &c, 1), ONION_R_NO_TRANSPORT);
+    test_failed(s, BIO_write(s, "x", 1), ONION_R_NO_TRANSPORT);
+    test_failed(s, (int)BIO_do_handshake(s), ONION_R_NO_TRANSPORT);
+    test_failed(s, (int)BIO_flush(s), ONION_R_NO_TRANSPORT);
+    ck_assert_int_eq((int)BIO_pending(s), 0);
+    BIO_free_all(s);
+    BIO_free(one);
+    BIO_free(other);
+    test_no_error();
+}
+END_TEST
+
 START_TEST(a_chain_with_a_stack_in_it_will_do)
 {
     BIO *top = BIO_push(BIO_new(BIO_f_null()), p.a.bio);
@@ -1178,6 +1200,7 @@ static void starts(Suite *s)
     tcase_add_test(tc, in_the_clear_there_are_no_hands_to_shake);
     tcase_add_test(tc, a_stack_may_be_built_by_push);
     tcase_add_test(tc, a_stack_over_nothing_says_so);
+    tcase_add_test(tc, a_stack_that_lost_its_transport_says_so);
     tcase_add_test(tc, a_chain_with_a_stack_in_it_will_do);
     test_loop(tc, unread_bytes_go_to_the_handshake, 0, 18);
     tcase_add_test(tc, unread_bytes_never_come_back_as_text);
