@@ -94,6 +94,8 @@ int BIO_onion_shutdown(BIO *chain)
     BIO *b;
     int sent;
 
+    if (onion_layer_find(chain) == NULL)
+        return 1;
     BIO_clear_retry_flags(chain);
     sent = close_all(chain);
     if (sent < 0)

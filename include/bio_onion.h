@@ -96,10 +96,11 @@ BIO *BIO_new_buffer_onion_connect(SSL_CTX *ctx);
 
 /*
  * Closes our side of every layer of a chain that has no stack, innermost
- * first. 1: the peer has closed each of them too. 0: all our close_notify are
- * sent, the peer's are still to come or there is data to read before them;
- * read, then call again. The call that sends does not wait for the peer, later
- * ones look for its close_notify. -1: retry, or failure.
+ * first. 1: the peer has closed each of them too, or there is none. 0: all our
+ * close_notify are sent, the peer's are still to come or there is data to read
+ * before them; read, then call again. The call that sends does not wait for
+ * the peer, later ones look for its close_notify. -1: retry, or failure. What
+ * was in the error queue before stays there.
  */
 int BIO_onion_shutdown(BIO *chain);
 

@@ -431,6 +431,17 @@ START_TEST(a_layer_in_the_middle_may_be_popped)
 }
 END_TEST
 
+START_TEST(a_chain_without_layers_is_shut_down_already)
+{
+    BIO *null = BIO_new(BIO_f_null());
+
+    ck_assert_int_eq(BIO_onion_shutdown(NULL), 1);
+    ck_assert_int_eq(BIO_onion_shutdown(null), 1);
+    BIO_free(null);
+    test_no_error();
+}
+END_TEST
+
 static void test_nothing_below(BIO *layer)
 {
     char c;
@@ -1061,6 +1072,7 @@ static void chains(Suite *s)
     TCase *tc = test_case(s, "chain");
 
     tcase_add_test(tc, a_chain_may_be_built_from_the_top_down);
+    tcase_add_test(tc, a_chain_without_layers_is_shut_down_already);
     test_loop(tc, a_filter_below_may_be_popped_after_the_handshake,
               0, 3);
     test_loop(tc,
