@@ -151,6 +151,8 @@ void onion_verdict_begin(ONION_LAYER *l);
 ONION_VERDICT onion_verdict(BIO *layer, int ret);
 ONION_VERDICT onion_verdict_of_write(BIO *layer, int ret);
 ONION_VERDICT onion_verdict_retry(BIO *layer, int flags, int reason);
+/* Empties the error queue, unless it is for somebody above to do. */
+void onion_verdict_clean(const ONION_LAYER *l);
 /* Raises reason with a text that names the layer. */
 void onion_verdict_raise(BIO *layer, int reason, const char *why);
 /* Fails the layer for reason, if it is sound, and raises it. Returns -1. */

@@ -39,9 +39,23 @@ static BIO *begin(BIO *port)
     return next;
 }
 
-static void set_broken(ONION_LAYER *l)
+/*
+ * Why what is below failed. The queue may hold what others have left: the wire
+ * always raises something, a transport may, and has its own libraries.
+ */
+static const char *why_broken(const BIO *next, int sys)
 {
-    OPENSSL_strlcpy(l->broken_why, onion_err_transport(errno),
+    unsigned long error = ERR_peek_last_error();
+
+    if (sys != 0 || onion_wire_is(next) || ERR_SYSTEM_ERROR(error)
+        || ERR_GET_LIB(error) == ERR_LIB_BIO)
+        return sys != 0 ? onion_err_transport(sys) : onion_err_reason(error);
+    return "no reason given";
+}
+
+static void set_broken(ONION_LAYER *l, const BIO *next)
+{
+    OPENSSL_strlcpy(l->broken_why, why_broken(next, errno),
                     sizeof(l->broken_why));
     l->broken = 1;
 }
@@ -113,7 +127,7 @@ static int port_read(BIO *port, char *out, int len)
         if (ret == 0 || BIO_eof(next) == 1)
             l->ended = 1;
         else
-            set_broken(l);
+            set_broken(l, next);
     }
     return ret;
 }
@@ -144,7 +158,7 @@ static int port_write(BIO *port, const char *in, int len)
     onion_port_settle(BIO_get_data(port));
     ret = end(port, next, BIO_write(next, in, len));
     if (ret <= 0 && !l->blocked)
-        set_broken(l);
+        set_broken(l, next);
     return ret;
 }
 
@@ -167,7 +181,7 @@ static long port_flush(BIO *port)
     BIO_clear_retry_flags(port);
     if (ret > 0 || l->flush_owed)
         return 1;
-    set_broken(l);
+    set_broken(l, next);
     return ret;
 }
 
@@ -188,10 +202,7 @@ static int is_for_datagrams(BIO *port, int cmd)
         && SSL_is_dtls(onion_layer_of(BIO_get_data(port))->ssl);
 }
 
-/*
- * Only what is named goes down. The kTLS controls above all do not: if
- * anything below answered them, the SSL would write its data as plain text.
- */
+/* Only what is named goes down: see onion_pass.c. */
 static long port_ctrl(BIO *port, int cmd, long num, void *ptr)
 {
     BIO *next;

@@ -139,15 +139,16 @@ int onion_session_get(BIO *layer, void *out, int len, int peek)
     if (out == NULL || len <= 0)
         return 0;
     if (l->back.len > 0 || l->heard_close) {
-        if (l->keep_errors == 0)
-            onion_err_clear();
+        onion_verdict_clean(l);
         return get_back(l, out, len, peek);
     }
     if (!ready(layer))
         return -1;
     /* A program has closed the SSL by hand: an end, but not one to trust. */
-    if ((SSL_get_shutdown(l->ssl) & SSL_RECEIVED_SHUTDOWN) != 0)
+    if ((SSL_get_shutdown(l->ssl) & SSL_RECEIVED_SHUTDOWN) != 0) {
+        onion_verdict_clean(l);
         return 0;
+    }
     switch (get_record(layer, out, len, peek, &ret)) {
     case ONION_DONE:
         return ret;

@@ -22,6 +22,12 @@ void onion_verdict_begin(ONION_LAYER *l)
     l->blocked = l->broken = 0;
 }
 
+void onion_verdict_clean(const ONION_LAYER *l)
+{
+    if (l->keep_errors == 0)
+        onion_err_clear();
+}
+
 void onion_verdict_raise(BIO *layer, int reason, const char *why)
 {
     ONION_LAYER *l = onion_layer_of(layer);
@@ -60,19 +66,25 @@ static int fail_certificate(BIO *layer)
                               X509_verify_cert_error_string(result));
 }
 
-/* What is below is another layer, which has said why, or the transport. */
+/* A layer or the wire has said why; of a transport nothing else is known. */
 static int fail_below(BIO *layer)
 {
-    unsigned long error = ERR_peek_last_error();
-    int reason = ONION_R_TRANSPORT_FAILED;
+    BIO *next = BIO_next(layer);
 
-    if (onion_layer_find(BIO_next(layer)) != NULL)
+    if (onion_layer_find(next) != NULL)
         return onion_verdict_fail(layer, ONION_R_BELOW_FAILED,
                                   "the layer below failed");
-    if (ERR_GET_LIB(error) == BIO_onion_error_library())
-        reason = ERR_GET_REASON(error);     /* the wire has raised it */
-    return onion_verdict_fail(layer, reason,
+    return onion_verdict_fail(layer, next != NULL && onion_wire_is(next)
+                              ? ERR_GET_REASON(ERR_peek_last_error())
+                              : ONION_R_TRANSPORT_FAILED,
                               onion_layer_of(layer)->broken_why);
+}
+
+/* A fatal error, sent or received; "SSLERR" is the name of that state. */
+static int is_in_error(const ONION_LAYER *l)
+{
+    return SSL_in_init(l->ssl)
+        && strcmp(SSL_state_string(l->ssl), "SSLERR") == 0;
 }
 
 static int is_ssl_reason(unsigned long error, int reason)
@@ -85,14 +97,17 @@ static int fail(BIO *layer)
 {
     ONION_LAYER *l = onion_layer_of(layer);
     unsigned long cause = ERR_peek_last_error();
+    /* Without a fatal error, the newest entry may be somebody else's. */
+    int fatal = is_in_error(l);
 
-    if (l->ended || is_ssl_reason(cause, SSL_R_UNEXPECTED_EOF_WHILE_READING))
+    if (l->ended
+        || (fatal && is_ssl_reason(cause, SSL_R_UNEXPECTED_EOF_WHILE_READING)))
         return onion_verdict_fail(layer, ONION_R_TRUNCATED, l->handshaken
                                   ? "what is below it ended"
                                   : "what is below it ended in the handshake");
     if (l->broken)
         return fail_below(layer);
-    if (is_ssl_reason(cause, SSL_R_CERTIFICATE_VERIFY_FAILED))
+    if (fatal && is_ssl_reason(cause, SSL_R_CERTIFICATE_VERIFY_FAILED))
         return fail_certificate(layer);
     return onion_verdict_fail(layer, l->handshaken ? ONION_R_LAYER_FAILED
                                                    : ONION_R_HANDSHAKE_FAILED,
@@ -120,13 +135,6 @@ static ONION_VERDICT heard_close(BIO *layer)
     }
     l->heard_close = 1;
     return ONION_CLOSED;
-}
-
-/* A fatal error, sent or received; "SSLERR" is the name of that state. */
-static int is_in_error(const ONION_LAYER *l)
-{
-    return SSL_in_init(l->ssl)
-        && strcmp(SSL_state_string(l->ssl), "SSLERR") == 0;
 }
 
 /* What an SSL waits for that is not below it: the application. */
@@ -189,8 +197,8 @@ ONION_VERDICT onion_verdict(BIO *layer, int ret)
     else if (v == ONION_CLOSED)
         v = heard_close(layer);
     /* What is left behind by others, or by a call that went well. */
-    if (v != ONION_FAILED && l->keep_errors == 0)
-        onion_err_clear();
+    if (v != ONION_FAILED)
+        onion_verdict_clean(l);
     return v;
 }
 

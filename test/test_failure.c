@@ -753,6 +753,40 @@ START_TEST(a_stale_entry_changes_no_start_or_stop)
 END_TEST
 
 /* Errors that what lies below leaves behind on success are not ours. */
+/* What another connection has left, and was never printed. */
+static void leave_reason(int lib, int reason)
+{
+    ERR_clear_error();
+    ERR_raise(lib, reason);
+}
+
+/* A layer alone does not empty the queue first, so it must know what is new. */
+START_TEST(a_stale_reason_is_not_taken_for_this_one)
+{
+    BIO *half, *other, *tap = tap_new(), *layer = BIO_new(BIO_f_onion());
+    BIO *peer = BIO_new(BIO_f_onion());
+    char c;
+
+    ck_assert(BIO_new_bio_pair(&half, 0, &other, 0));
+    BIO_push(BIO_push(layer, tap), half);
+    BIO_push(peer, other);
+    BIO_set_ssl(layer, test_ssl(1, TLS1_2_VERSION, 1), BIO_CLOSE);
+    BIO_set_ssl(peer, test_ssl(0, TLS1_2_VERSION, 1), BIO_CLOSE);
+    while (BIO_do_handshake(layer) != 1)
+        ck_assert(BIO_do_handshake(peer) == 1 || BIO_should_retry(peer));
+    tap_hold(&tap_of(tap)->in);
+    tap_of(tap)->in.end = TAP_ERROR;
+    if (_i == 0)
+        leave_reason(BIO_onion_error_library(), ONION_R_CERTIFICATE_REFUSED);
+    else
+        leave_reason(ERR_LIB_SSL, SSL_R_UNEXPECTED_EOF_WHILE_READING);
+    test_failed_at(layer, BIO_read(layer, &c, 1), ONION_R_TRANSPORT_FAILED, 1);
+    BIO_free_all(layer);
+    BIO_free_all(peer);
+    test_no_error();
+}
+END_TEST
+
 START_TEST(a_transport_that_litters_changes_nothing)
 {
     peers_new(&p, 70000, version_of(_i));
@@ -867,6 +901,7 @@ static void queue(Suite *suite)
     test_loop(tc, a_stale_entry_changes_no_result, 0, 4);
     test_loop(tc, a_stale_entry_changes_no_start_or_stop, 0, 2);
     test_loop(tc, a_transport_that_litters_changes_nothing, 0, 4);
+    test_loop(tc, a_stale_reason_is_not_taken_for_this_one, 0, 2);
     tcase_add_test(tc, the_newest_entry_is_ours_though_there_are_others);
     tcase_add_test(tc, reasons_have_words);
 }
