@@ -753,6 +753,22 @@ START_TEST(a_stale_entry_changes_no_start_or_stop)
 END_TEST
 
 /* Errors that what lies below leaves behind on success are not ours. */
+/* Only what the peer has sent ends a layer, not what a program has set. */
+START_TEST(a_close_that_is_set_by_hand_is_no_boundary)
+{
+    char c;
+
+    dive(_i, 1 + _i);
+    SSL_set_shutdown(BIO_onion_get0_ssl(p.a.bio, 1 + _i),
+                     SSL_RECEIVED_SHUTDOWN);
+    test_failed_at(p.a.bio, BIO_read(p.a.bio, &c, 1), ONION_R_LAYER_FAILED,
+                   1 + _i);
+    test_depths(p.a.bio, 1 + _i, 1 + _i);
+    test_failed(p.a.bio, BIO_write(p.a.bio, "secret", 6), 0);
+    done();
+}
+END_TEST
+
 /* What another connection has left, and was never printed. */
 static void leave_reason(int lib, int reason)
 {
@@ -902,6 +918,7 @@ static void queue(Suite *suite)
     test_loop(tc, a_stale_entry_changes_no_start_or_stop, 0, 2);
     test_loop(tc, a_transport_that_litters_changes_nothing, 0, 4);
     test_loop(tc, a_stale_reason_is_not_taken_for_this_one, 0, 2);
+    test_loop(tc, a_close_that_is_set_by_hand_is_no_boundary, 0, 2);
     tcase_add_test(tc, the_newest_entry_is_ours_though_there_are_others);
     tcase_add_test(tc, reasons_have_words);
 }
