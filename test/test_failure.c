@@ -779,19 +779,19 @@ static void leave_reason(int lib, int reason)
 /* A layer alone does not empty the queue first, so it must know what is new. */
 START_TEST(a_stale_reason_is_not_taken_for_this_one)
 {
-    BIO *half, *other, *tap = tap_new(), *layer = BIO_new(BIO_f_onion());
+    BIO *half, *other, *cut = tap_new(), *layer = BIO_new(BIO_f_onion());
     BIO *peer = BIO_new(BIO_f_onion());
     char c;
 
     ck_assert(BIO_new_bio_pair(&half, 0, &other, 0));
-    BIO_push(BIO_push(layer, tap), half);
+    BIO_push(BIO_push(layer, cut), half);
     BIO_push(peer, other);
     BIO_set_ssl(layer, test_ssl(1, TLS1_2_VERSION, 1), BIO_CLOSE);
     BIO_set_ssl(peer, test_ssl(0, TLS1_2_VERSION, 1), BIO_CLOSE);
     while (BIO_do_handshake(layer) != 1)
         ck_assert(BIO_do_handshake(peer) == 1 || BIO_should_retry(peer));
-    tap_hold(&tap_of(tap)->in);
-    tap_of(tap)->in.end = TAP_ERROR;
+    tap_hold(&tap_of(cut)->in);
+    tap_of(cut)->in.end = TAP_ERROR;
     if (_i == 0)
         leave_reason(BIO_onion_error_library(), ONION_R_CERTIFICATE_REFUSED);
     else
