@@ -99,8 +99,10 @@ static int make_stack(CLIENT *c)
 static int start(CLIENT *c, int as_client)
 {
     int layer = BIO_onion_write_depth(c->stack) + 1;
-    SSL *ssl = as_client ? tls_new_client(&c->tls, layer, c->place.host)
-                         : tls_new_server(&c->tls, layer);
+    int group = tls_group_of_layer(&c->tls, layer);
+    SSL *ssl = as_client
+        ? tls_new_client(&c->tls, group, layer, c->place.host)
+        : tls_new_server(&c->tls, group, layer);
 
     if (ssl == NULL)
         return client_fail(c, report_at(TOOL_TLS, NULL, layer, "%s",

@@ -20,7 +20,7 @@
 typedef enum { STOP_PASSIVE, STOP_ACTIVE, STOP_EARLY } STOP_MODE;
 
 typedef struct client_st {
-    LAYER_GROUPS groups;
+    GROUPS groups;
     TLS_LAYERS tls;
     NET_PLACE place;        /* where to; its host is the name to verify */
     int timeout;            /* seconds without progress */

@@ -52,7 +52,10 @@ static const OPTION table[] = {
     { "timeout", OPTION_NUMBER, OF(timeout), 1, 86400, "seconds",
       "give up when the peer owes something and sends\n"
       "nothing for so long (default 10)" },
-    { NULL, OPTION_SET, 0, 0, 0, NULL, NULL }
+    { "layer", OPTION_GROUP, 0, 0, 0, NULL,
+      "the options that follow are of the next layer; behind\n"
+      "the last -layer, of all deeper ones too" },
+    OPTION_END
 };
 
 static const char usage[] =

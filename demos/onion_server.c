@@ -47,7 +47,10 @@ static const OPTION table[] = {
     { "timeout", OPTION_NUMBER, OF(timeout), 1, 86400, "seconds",
       "cut off a peer that stalls in a handshake, or does\n"
       "not read, for so long (default 30)" },
-    { NULL, OPTION_SET, 0, 0, 0, NULL, NULL }
+    { "layer", OPTION_GROUP, 0, 0, 0, NULL,
+      "the options that follow are of the next layer; behind\n"
+      "the last -layer, of all deeper ones too" },
+    OPTION_END
 };
 
 static const char usage[] =
@@ -84,7 +87,7 @@ static int check_layers(const SERVER *s)
     if (s->layers > s->max_depth)
         return mistake("-layers is more than -max_depth");
     for (i = 1; i <= s->layers; i++)
-        if (!tls_can_serve(&s->tls, i)) {
+        if (!tls_can_serve(&s->tls, tls_group_of_layer(&s->tls, i))) {
             report(TOOL_USAGE, NULL, "layer %d: -layers needs its -cert", i);
             return 0;
         }

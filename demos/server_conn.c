@@ -79,7 +79,8 @@ static int start_layers(CONN *c)
 
     BIO_onion_set_max_depth(c->stack, c->server->max_depth);
     for (i = 1; i <= c->server->layers; i++) {
-        SSL *ssl = tls_new_server(&c->server->tls, i);
+        const TLS_LAYERS *tls = &c->server->tls;
+        SSL *ssl = tls_new_server(tls, tls_group_of_layer(tls, i), i);
 
         if (ssl == NULL)
             return 0;

@@ -58,6 +58,7 @@ static int answer_text(STEPS *s, BIO *stack, const LINE *line)
 static SSL *next_layer(STEPS *s, BIO *stack, const SERVER *server, int client)
 {
     int layer = BIO_onion_write_depth(stack) + 1;
+    int group = tls_group_of_layer(&server->tls, layer);
     SSL *ssl;
 
     if (BIO_onion_read_depth(stack) != layer - 1) {
@@ -68,12 +69,12 @@ static SSL *next_layer(STEPS *s, BIO *stack, const SERVER *server, int client)
         say(s, "ERR max-depth=%d\n", server->max_depth);
         return NULL;
     }
-    if (!client && !tls_can_serve(&server->tls, layer)) {
+    if (!client && !tls_can_serve(&server->tls, group)) {
         say(s, "ERR no certificate for layer %d\n", layer);
         return NULL;
     }
-    ssl = client ? tls_new_client(&server->tls, layer, NULL)
-                 : tls_new_server(&server->tls, layer);
+    ssl = client ? tls_new_client(&server->tls, group, layer, NULL)
+                 : tls_new_server(&server->tls, group, layer);
     if (ssl == NULL)
         say(s, "ERR cannot make layer %d: %s\n", layer, report_openssl());
     return ssl;

@@ -13,7 +13,7 @@
 
 /* What all connections share. */
 typedef struct server_st {
-    LAYER_GROUPS groups;
+    GROUPS groups;
     TLS_LAYERS tls;
     int layers;             /* to start at once */
     int max_depth;

@@ -1,5 +1,5 @@
 /*
- * tool_tls.c - what each layer's group of options means to OpenSSL.
+ * tool_tls.c - what each group of options means to OpenSSL.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -8,8 +8,11 @@
 #include <string.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include "tool_conf.h"
 #include "tool_report.h"
 #include "tool_tls.h"
+
+#define GROUP_NAME_SIZE 300
 
 /* Loading
  * -------
@@ -24,37 +27,43 @@ static const char *why_not(const char *otherwise)
     return of_system ? text : otherwise;
 }
 
-static int load_key(SSL_CTX *ctx, const LAYER_OPTIONS *l, const char *who)
+static int load_key(SSL_CTX *ctx, const char *key, const char *cert,
+                    const char *who)
 {
-    const char *key = l->key != NULL ? l->key : l->cert;
     int ok = SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM);
 
     if (ok != 1 && ERR_GET_REASON(ERR_peek_last_error())
         != X509_R_KEY_VALUES_MISMATCH) {
         report(TOOL_USAGE, who, "cannot load the private key %s: %s%s", key,
                why_not("no key in PEM, or a wrong password"),
-               l->key == NULL ? "; see -key" : "");
+               key == cert ? "; see -key" : "");
         return 0;
     }
     if (ok == 1 && SSL_CTX_check_private_key(ctx) == 1)
         return 1;
     ERR_clear_error();
     report(TOOL_USAGE, who, "the private key %s does not belong to the "
-           "certificate %s", key, l->cert);
+           "certificate %s", key, cert);
     return 0;
 }
 
-static int load_certificate(SSL_CTX *ctx, const LAYER_OPTIONS *l,
-                            const char *who)
+static int load_certificates(SSL_CTX *ctx, const LAYER_OPTIONS *l,
+                             const char *who)
 {
-    if (l->cert == NULL)
-        return 1;
-    if (SSL_CTX_use_certificate_chain_file(ctx, l->cert) != 1) {
-        report(TOOL_USAGE, who, "cannot load the certificate %s: %s", l->cert,
-               why_not("no certificate in PEM that can be used"));
-        return 0;
+    int i;
+
+    for (i = 0; i < l->cert.n; i++) {
+        const char *cert = l->cert.s[i];
+
+        if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1) {
+            report(TOOL_USAGE, who, "cannot load the certificate %s: %s", cert,
+                   why_not("no certificate in PEM that can be used"));
+            return 0;
+        }
+        if (!load_key(ctx, l->key.n > 0 ? l->key.s[i] : cert, cert, who))
+            return 0;
     }
-    return load_key(ctx, l, who);
+    return 1;
 }
 
 static int load_trusted(SSL_CTX *ctx, const LAYER_OPTIONS *l, const char *who)
@@ -86,22 +95,6 @@ static void set_verification(SSL_CTX *ctx, const LAYER_OPTIONS *l)
     ERR_clear_error();
 }
 
-static int set_ciphers(SSL_CTX *ctx, const LAYER_OPTIONS *l, const char *who)
-{
-    if (l->cipher != NULL && SSL_CTX_set_cipher_list(ctx, l->cipher) != 1) {
-        report(TOOL_USAGE, who, "no cipher of TLS 1.2 in -cipher %s: %s",
-               l->cipher, report_openssl());
-        return 0;
-    }
-    if (l->ciphersuites != NULL
-        && SSL_CTX_set_ciphersuites(ctx, l->ciphersuites) != 1) {
-        report(TOOL_USAGE, who, "no cipher of TLS 1.3 in -ciphersuites %s: %s",
-               l->ciphersuites, report_openssl());
-        return 0;
-    }
-    return 1;
-}
-
 /* A name that is asked for is taken, so that INFO can tell it. */
 static int take_name(SSL *ssl, int *alert, void *arg)
 {
@@ -109,6 +102,18 @@ static int take_name(SSL *ssl, int *alert, void *arg)
     (void)arg;
     return SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) != NULL
         ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
+/* Never below what the system's configuration asks for. */
+static void set_versions(SSL_CTX *ctx, const LAYER_OPTIONS *l)
+{
+    long min = SSL_CTX_get_min_proto_version(ctx);
+
+    if (l->version != 0)
+        SSL_CTX_set_max_proto_version(ctx, l->version);
+    if (l->version > min || min < TLS1_2_VERSION)
+        SSL_CTX_set_min_proto_version(ctx, l->version != 0 ? l->version
+                                                           : TLS1_2_VERSION);
 }
 
 static SSL_CTX *load_group(const LAYER_OPTIONS *l, const char *who)
@@ -119,13 +124,11 @@ static SSL_CTX *load_group(const LAYER_OPTIONS *l, const char *who)
         report(TOOL_USAGE, who, "%s", report_openssl());
         return NULL;
     }
-    SSL_CTX_set_min_proto_version(ctx, l->version != 0 ? l->version
-                                                       : TLS1_2_VERSION);
-    SSL_CTX_set_max_proto_version(ctx, l->version);
+    set_versions(ctx, l);
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_tlsext_servername_callback(ctx, take_name);
-    if (load_certificate(ctx, l, who) && load_trusted(ctx, l, who)
-        && set_ciphers(ctx, l, who)) {
+    if (conf_apply(ctx, l, who) && load_certificates(ctx, l, who)
+        && load_trusted(ctx, l, who)) {
         set_verification(ctx, l);
         return ctx;
     }
@@ -133,18 +136,33 @@ static SSL_CTX *load_group(const LAYER_OPTIONS *l, const char *who)
     return NULL;
 }
 
-int tls_load(TLS_LAYERS *t, const LAYER_GROUPS *groups)
+/* What a report calls a group: "layer 2" for -layer, else as it was opened. */
+static const char *name_of_group(const GROUPS *groups, int group,
+                                 char name[GROUP_NAME_SIZE])
 {
-    int i, n = groups->groups > 0 ? groups->groups : 1;
-    char who[24];
+    const GROUP *g = options_group(groups, group);
+
+    if (group < 0)
+        return NULL;
+    if (g->argument != NULL)
+        snprintf(name, GROUP_NAME_SIZE, "-%s %s", g->opener->name, g->argument);
+    else
+        snprintf(name, GROUP_NAME_SIZE, "%s %d", g->opener->name,
+                 options_count(groups, group + 1, g->opener->name));
+    return name;
+}
+
+int tls_load(TLS_LAYERS *t, const GROUPS *groups)
+{
+    char name[GROUP_NAME_SIZE];
+    int i;
 
     memset(t, 0, sizeof(*t));
     t->groups = groups;
-    for (i = 0; i < n; i++) {
-        snprintf(who, sizeof(who), "layer %d", i + 1);
-        t->ctx[i] = load_group(options_of_layer(groups, i + 1),
-                               groups->groups > 0 ? who : NULL);
-        if (t->ctx[i] == NULL)
+    for (i = -1; i < groups->n; i++) {
+        t->ctx[i + 1] = load_group(&options_group(groups, i)->tls,
+                                   name_of_group(groups, i, name));
+        if (t->ctx[i + 1] == NULL)
             return 0;
     }
     return 1;
@@ -154,7 +172,7 @@ void tls_free(TLS_LAYERS *t)
 {
     int i;
 
-    for (i = 0; i < ONION_MAX_DEPTH; i++)
+    for (i = 0; i <= GROUPS_MAX; i++)
         SSL_CTX_free(t->ctx[i]);
 }
 
@@ -162,16 +180,26 @@ void tls_free(TLS_LAYERS *t)
  * -------
  */
 
-static SSL_CTX *ctx_of(const TLS_LAYERS *t, int layer)
+static const LAYER_OPTIONS *options_of(const TLS_LAYERS *t, int group)
 {
-    int last = t->groups->groups > 0 ? t->groups->groups - 1 : 0;
-
-    return t->ctx[layer - 1 < last ? layer - 1 : last];
+    return &options_group(t->groups, group)->tls;
 }
 
-int tls_can_serve(const TLS_LAYERS *t, int layer)
+int tls_group_of_layer(const TLS_LAYERS *t, int layer)
 {
-    return options_of_layer(t->groups, layer)->cert != NULL;
+    int i, last = -1;
+
+    for (i = 0; i < t->groups->n && layer > 0; i++)
+        if (strcmp(t->groups->group[i].opener->name, "layer") == 0) {
+            last = i;
+            layer--;
+        }
+    return last;
+}
+
+int tls_can_serve(const TLS_LAYERS *t, int group)
+{
+    return options_of(t, group)->cert.n > 0;
 }
 
 /* A session is resumed in the layer that it was made in, and in no other. */
@@ -184,7 +212,7 @@ static int set_session_context(SSL *ssl, int layer)
                                       (unsigned int)len);
 }
 
-SSL *tls_new_server(const TLS_LAYERS *t, int layer)
+SSL *tls_new_server(const TLS_LAYERS *t, int group, int layer)
 {
     static const int modes[] = {
         SSL_VERIFY_NONE,
@@ -192,12 +220,12 @@ SSL *tls_new_server(const TLS_LAYERS *t, int layer)
         SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE
             | SSL_VERIFY_FAIL_IF_NO_PEER_CERT
     };
-    SSL *ssl = SSL_new(ctx_of(t, layer));
+    SSL *ssl = SSL_new(t->ctx[group + 1]);
 
     if (ssl == NULL)
         return NULL;
     SSL_set_accept_state(ssl);
-    SSL_set_verify(ssl, modes[options_of_layer(t->groups, layer)->verify],
+    SSL_set_verify(ssl, modes[options_of(t, group)->verify],
                    NULL);
     if (set_session_context(ssl, layer))
         return ssl;
@@ -234,14 +262,16 @@ static int set_names(SSL *ssl, const LAYER_OPTIONS *l, const char *host)
     return l->insecure || expect == NULL || expect_name(ssl, expect);
 }
 
-SSL *tls_new_client(const TLS_LAYERS *t, int layer, const char *host)
+SSL *tls_new_client(const TLS_LAYERS *t, int group, int layer,
+                    const char *host)
 {
-    SSL *ssl = SSL_new(ctx_of(t, layer));
+    SSL *ssl = SSL_new(t->ctx[group + 1]);
 
     if (ssl == NULL)
         return NULL;
     SSL_set_connect_state(ssl);
-    if (set_names(ssl, options_of_layer(t->groups, layer), host))
+    if (set_session_context(ssl, layer)
+        && set_names(ssl, options_of(t, group), host))
         return ssl;
     SSL_free(ssl);
     return NULL;
