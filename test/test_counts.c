@@ -360,11 +360,11 @@ START_TEST(no_size_takes_more_calls_than_in_BIO_f_ssl)
     const struct suite *s = &suites[_i % SUITES];
     struct counts a, b;
     struct ends ours, theirs;
-    int i, size;
+    int i, size, stride = getenv("ONION_QUICK") != NULL ? 5 : 1;
 
     ends_new(&ours, s, depths[_i / SUITES], 0, 0);
     ends_new(&theirs, s, depths[_i / SUITES], 1, 0);
-    for (i = 0; (size = size_of(i)) > 0; i++) {
+    for (i = 0; (size = size_of(i)) > 0; i += stride) {
         a = count(&ours, size, 16 * KIB);
         b = count(&theirs, size, 16 * KIB);
         compare(&a, &b, size);
