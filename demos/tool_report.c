@@ -6,6 +6,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <openssl/err.h>
 #include "bio_onion.h"
@@ -38,6 +39,21 @@ void report_escape(BIO *out, const char *text, size_t len)
         BIO_write(out, text + start, (int)(len - start));
 }
 
+/* Nothing of a name may end the label, or move a terminal. */
+const char *report_label(char out[REPORT_LABEL_SIZE], int layer,
+                         const char *peer)
+{
+    char name[REPORT_LABEL_SIZE - 16];
+    size_t i = 0;
+
+    for (; peer != NULL && peer[i] != '\0' && i + 1 < sizeof(name); i++)
+        name[i] = peer[i] > ' ' && peer[i] <= '~' ? peer[i] : '?';
+    name[i] = '\0';
+    snprintf(out, REPORT_LABEL_SIZE, "[%d%s%s] ", layer, i > 0 ? " " : "",
+             name);
+    return out;
+}
+
 /* One write, so that lines of several processes do not mix. */
 static void say(const char *who, const char *text)
 {
@@ -68,6 +84,20 @@ int report(int code, const char *who, const char *fmt, ...)
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     say(who, text);
+    return code;
+}
+
+int report_layer(int code, int layer, const char *peer, const char *fmt, ...)
+{
+    char label[REPORT_LABEL_SIZE], text[LINE_SIZE], line[LINE_SIZE];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    snprintf(line, sizeof(line), "%s%s",
+             report_label(label, layer, peer), text);
+    say(NULL, line);
     return code;
 }
 
@@ -175,23 +205,60 @@ static size_t verdict_on(BIO *stack, int last)
     return verdict_of(first);
 }
 
+/* What failed last, in the words of the library: its text, or "". */
+static const char *text_of_last(unsigned long *error)
+{
+    const char *text = "";
+    int flags = 0;
+
+    *error = ERR_peek_last_error_all(NULL, NULL, NULL, &text, &flags);
+    return (flags & ERR_TXT_STRING) != 0 ? text : "";
+}
+
 int report_stack(const char *who, BIO *stack)
 {
     char line[LINE_SIZE];
-    const char *text = "";
-    int flags;
-    unsigned long error = ERR_peek_last_error_all(NULL, NULL, NULL, &text,
-                                                  &flags);
+    unsigned long error;
+    const char *text = text_of_last(&error);
     size_t v;
 
     if (ERR_GET_LIB(error) != BIO_onion_error_library())
         return report(TOOL_NETWORK, who, "%s", report_openssl());
-    if ((flags & ERR_TXT_STRING) == 0)
-        text = "";
     v = verdict_on(stack, ERR_GET_REASON(error));
     describe(line, sizeof(line), reason_of(error), text,
              who == NULL ? verdicts[v].advice : NULL);
     say(who, line);
+    ERR_clear_error();
+    return verdicts[v].code;
+}
+
+/* The layer that the library's text names, with the cause; else 0. */
+static int layer_of_text(const char *text, const char **cause)
+{
+    const char *end = strstr(text, "): ");
+
+    *cause = text;
+    if (strncmp(text, "layer ", 6) != 0 || end == NULL)
+        return 0;
+    *cause = end + 3;
+    return (int)strtol(text + 6, NULL, 10);
+}
+
+int report_stack_of(BIO *stack, REPORT_PEER *peer, void *arg)
+{
+    unsigned long error;
+    const char *cause, *text = text_of_last(&error);
+    int layer = layer_of_text(text, &cause);
+    const char *who = peer(arg, layer);
+    size_t v;
+
+    if (ERR_GET_LIB(error) != BIO_onion_error_library())
+        return report_layer(TOOL_NETWORK, layer, who, "%s", report_openssl());
+    v = verdict_on(stack, ERR_GET_REASON(error));
+    report_layer(verdicts[v].code, layer, who, "%s%s%s%s%s", reason_of(error),
+                 cause[0] != '\0' ? ": " : "", cause,
+                 verdicts[v].advice != NULL ? "; " : "",
+                 verdicts[v].advice != NULL ? verdicts[v].advice : "");
     ERR_clear_error();
     return verdicts[v].code;
 }

@@ -14,10 +14,11 @@
 # define TOOL_OK            0
 # define TOOL_USAGE         1   /* options, certificates, keys, files */
 # define TOOL_NETWORK       2   /* refused, reset, timed out */
-# define TOOL_TLS           3   /* handshake, verification, alert */
+# define TOOL_TLS           3   /* handshake, verification, pin, alert */
 # define TOOL_TRUNCATED     4   /* ended without a close_notify */
 # define TOOL_PROTOCOL      5   /* a reply that was not what it must be */
-# define TOOL_REFUSED       6   /* the peer answered ERR */
+# define TOOL_REFUSED       6   /* ERR, or a proxy that will not */
+# define TOOL_CLOSED        7   /* by the peer, below -require_depth */
 
 # define REPORT_EXIT_CODES \
     "Exit codes:\n" \
@@ -26,8 +27,9 @@
     "  2  network: not reached, refused, reset, timed out\n" \
     "  3  TLS: handshake, verification, alert, bad record\n" \
     "  4  truncated: a layer ended without a close_notify\n" \
-    "  5  the peer broke the line protocol\n" \
-    "  6  the peer refused (ERR)\n"
+    "  5  the peer broke the protocol that it had to speak\n" \
+    "  6  the peer refused (ERR, or the answer of a proxy)\n" \
+    "  7  the peer closed a layer that had to stay (-require_depth)\n"
 
 # if defined(__GNUC__)
 #  define REPORT_FORMAT(f, a) __attribute__((format(printf, f, a)))
@@ -45,6 +47,18 @@ void report_program(const char *name);
 int report(int code, const char *who, const char *fmt, ...)
     REPORT_FORMAT(3, 4);
 
+/*
+ * The label of a layer, "[2 p2:443] ", into out: its number, 0 for the clear,
+ * and who is at its other end, if that is known. Returns out.
+ */
+# define REPORT_LABEL_SIZE  320
+const char *report_label(char out[REPORT_LABEL_SIZE], int layer,
+                         const char *peer);
+
+/* The same as report(), of a layer: the text follows its label. */
+int report_layer(int code, int layer, const char *peer, const char *fmt, ...)
+    REPORT_FORMAT(4, 5);
+
 /* The same of something at a depth: the text follows "layer 2: ". */
 int report_at(int code, const char *who, int depth, const char *fmt, ...)
     REPORT_FORMAT(4, 5);
@@ -55,6 +69,13 @@ int report_at(int code, const char *who, int depth, const char *fmt, ...)
  * (who), says what to do about it. Returns the exit code.
  */
 int report_stack(const char *who, BIO *stack);
+
+/*
+ * The same as report_stack() with the label of the layer, whose other end is
+ * peer(arg, layer); NULL if that is not known.
+ */
+typedef const char *REPORT_PEER(void *arg, int layer);
+int report_stack_of(BIO *stack, REPORT_PEER *peer, void *arg);
 
 /* The oldest entry of OpenSSL's error queue in words; empties the queue. */
 const char *report_openssl(void);
