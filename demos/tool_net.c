@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 #include "tool_net.h"
@@ -84,6 +85,13 @@ int net_parse(NET_PLACE *place, const char *text, int needs_host)
     return 1;
 }
 
+static int wanted_family = AF_UNSPEC;
+
+void net_family(int family)
+{
+    wanted_family = family;
+}
+
 static struct addrinfo *resolve(const NET_PLACE *place, int flags)
 {
     struct addrinfo hints, *list = NULL;
@@ -91,6 +99,7 @@ static struct addrinfo *resolve(const NET_PLACE *place, int flags)
 
     memset(&hints, 0, sizeof(hints));
     hints.ai_flags = flags;
+    hints.ai_family = wanted_family;
     hints.ai_socktype = SOCK_STREAM;
     err = getaddrinfo(place->host[0] != '\0' ? place->host : NULL, place->port,
                       &hints, &list);
@@ -310,6 +319,36 @@ int net_connect(const NET_PLACE *place, int timeout_ms)
                place->host, place->port, name, strerror(error));
     freeaddrinfo(list);
     return fd;
+}
+
+/* A listener whose queue is full says EAGAIN, and no poll() tells of its end. */
+static int try_path(int fd, const struct sockaddr_un *addr, long long deadline)
+{
+    while (connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == -1) {
+        if (errno != EAGAIN || net_now() >= deadline)
+            return 0;
+        (void)poll(NULL, 0, 20);
+    }
+    return 1;
+}
+
+int net_connect_path(const char *path, int timeout_ms)
+{
+    struct sockaddr_un addr = { .sun_family = AF_UNIX };
+    int fd;
+
+    if (!copy(addr.sun_path, sizeof(addr.sun_path), path, strlen(path))) {
+        report(TOOL_USAGE, NULL, "'%s': the path of a socket cannot be so long",
+               path);
+        return -1;
+    }
+    fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (fd != -1 && set_flags(fd)
+        && try_path(fd, &addr, net_now() + timeout_ms))
+        return fd;
+    report(TOOL_NETWORK, NULL, "cannot connect to %s: %s", path,
+           strerror(errno));
+    return give_up(fd);
 }
 
 void net_gather(int fd, int on)

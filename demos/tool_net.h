@@ -39,6 +39,12 @@ int net_accept(int listener);
  */
 int net_connect(const NET_PLACE *place, int timeout_ms);
 
+/* From now on names are looked up for AF_INET or AF_INET6 only. */
+void net_family(int family);
+
+/* The same of a socket in the file system. */
+int net_connect_path(const char *path, int timeout_ms);
+
 /* "127.0.0.1:4433", "[::1]:4433": our side of fd, or the peer's. */
 void net_name(int fd, int of_peer, char name[NET_NAME_SIZE]);
 
