@@ -209,6 +209,15 @@ static void on_message(int written, int version, int type, const void *data,
 #endif
 }
 
+void watch_message(int written, int version, int type, const void *data,
+                   size_t len, SSL *ssl)
+{
+    VIEW *v = view_index != -1 ? view_of(ssl) : NULL;
+
+    if (v != NULL)
+        on_message(written, version, type, data, len, ssl, v);
+}
+
 /* -debug
  * ------
  */

@@ -47,4 +47,11 @@ void watch_close(WATCH *w);
  */
 int watch_layer(const WATCH *w, SSL *ssl, int layer, const char *peer);
 
+/*
+ * For a program whose own message callback has taken the place of the one that
+ * watch_layer() has set: it passes on to this what it was told.
+ */
+void watch_message(int written, int version, int type, const void *data,
+                   size_t len, SSL *ssl);
+
 #endif
