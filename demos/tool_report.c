@@ -54,6 +54,13 @@ const char *report_label(char out[REPORT_LABEL_SIZE], int layer,
     return out;
 }
 
+static char last_text[LINE_SIZE];
+
+const char *report_last(void)
+{
+    return last_text;
+}
+
 /* One write, so that lines of several processes do not mix. */
 static void say(const char *who, const char *text)
 {
@@ -61,6 +68,8 @@ static void say(const char *who, const char *text)
     char *data;
     long len;
 
+    snprintf(last_text, sizeof(last_text), "%s%s%s", who != NULL ? who : "",
+             who != NULL ? ": " : "", text);
     if (line == NULL)
         return;
     BIO_printf(line, "%s: ", program);
@@ -152,6 +161,7 @@ static const struct {
     { ONION_R_LAYER_FAILED, TOOL_TLS, "the other end may have logged why" },
     { ONION_R_BELOW_FAILED, TOOL_TLS, NULL },
     { ONION_R_TOO_MUCH_UNSENT, TOOL_TLS, NULL },
+    { ONION_R_MIN_DEPTH, TOOL_CLOSED, "see -require_depth" },
     { ONION_R_TRUNCATED, TOOL_TRUNCATED,
       "what was read in it may be incomplete" },
     { ONION_R_TRANSPORT_FAILED, TOOL_NETWORK, NULL },

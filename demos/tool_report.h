@@ -47,6 +47,9 @@ void report_program(const char *name);
 int report(int code, const char *who, const char *fmt, ...)
     REPORT_FORMAT(3, 4);
 
+/* The text of the last such line, without the program; "" if there was none. */
+const char *report_last(void);
+
 /*
  * The label of a layer, "[2 p2:443] ", into out: its number, 0 for the clear,
  * and who is at its other end, if that is known. Returns out.
