@@ -1,0 +1,149 @@
+# lib.sh - what the interoperation tests share: peers as processes.
+#
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+#
+# To be sourced, in the top of the build directory. A peer has its own files in
+# $tmp, listens on 127.0.0.1, is no root where that can be helped, and is ended
+# by its process id. The last case of each test is that nothing of it is left.
+
+# shellcheck source=test/tools.sh
+. "$srcdir/test/tools.sh"
+
+PATH=$PATH:/usr/sbin:/sbin
+# What unpack.sh has unpacked.
+unpacked=$PWD/test/interop/unpacked
+nobody=65534
+
+# Peers
+# -----
+
+# To be run with a directory that has usr in it, and a command.
+# shellcheck disable=SC2016 # for another shell
+over_usr='mount -t overlay overlay -o "lowerdir=$0/usr:/usr" /usr && exec "$@"'
+
+is_root() {
+    [ "$(id -u)" -eq 0 ]
+}
+
+# become COMMAND...: in place of this shell, in a session of its own, not as
+# root.
+become() {
+    if is_root; then
+        exec setsid setpriv --reuid=$nobody --regid=$nobody --clear-groups "$@"
+    fi
+    exec setsid "$@"
+}
+
+# become_unpacked COMMAND...: the same, with what was unpacked in its place.
+become_unpacked() {
+    if is_root; then
+        exec setsid unshare --mount sh -c "$over_usr" "$unpacked" \
+            setpriv --reuid=$nobody --regid=$nobody --clear-groups "$@"
+    fi
+    exec setsid unshare --user --map-root-user --mount \
+        sh -c "$over_usr" "$unpacked" unshare --user \
+        --map-user="$(id -u)" --map-group="$(id -g)" "$@"
+}
+
+is_unpacked() {
+    [ -x "$unpacked/usr/sbin/$1" ]
+}
+
+# have_peer COMMAND
+have_peer() {
+    if is_unpacked "$1"; then
+        (become_unpacked true) >/dev/null 2>&1
+    else
+        have "$1"
+    fi
+}
+
+# need COMMAND...: or skip all.
+need() {
+    for need_command; do
+        have_peer "$need_command" || skip_all "no $need_command"
+    done
+}
+
+sessions=
+
+# peer NAME COMMAND...: started in the background. Sets pid; the log is
+# $tmp/NAME.log.
+peer() {
+    peer_log=$tmp/$1.log
+    shift
+    # The keys in it are worth nothing.
+    ! is_root || chown -R "$nobody:$nobody" "$tmp"
+    if is_unpacked "$1"; then
+        background "$peer_log" become_unpacked "$@"
+    else
+        background "$peer_log" become "$@"
+    fi
+    # shellcheck disable=SC2154 # set by background
+    sessions="$sessions $pid"
+}
+
+# Ports
+# -----
+
+# Below those that the system gives to clients, so that none of them takes one
+# between free_port() and the listen() of a peer; and others for another test
+# that runs at the same time.
+next_port=$((11000 + $$ % 1000 * 20))
+
+# listens PORT: a connection to find out would be served.
+listens() {
+    cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
+        grep -q ":$(printf %04X "$1") 0*:0000 0A"
+}
+
+# free_port: sets port.
+free_port() {
+    next_port=$((next_port + 1))
+    while listens "$next_port"; do
+        next_port=$((next_port + 1))
+    done
+    # shellcheck disable=SC2034 # for those who source this
+    port=$next_port
+}
+
+listens_or_is_over() {
+    listens "$1" || ! kill -0 "$2"
+}
+
+# wait_port PORT: until the last peer listens there.
+wait_port() {
+    wait_for 20 listens_or_is_over "$1" "$pid" && listens "$1"
+}
+
+# The end
+# -------
+
+# session_of PID: the processes of its session, a line each.
+session_of() {
+    cat /proc/[0-9]*/stat 2>/dev/null | sed 's/ .*) / /' |
+        awk -v session="$1" '$5 == session && $2 != "Z"'
+}
+
+session_is_over() {
+    [ -z "$(session_of "$1")" ]
+}
+
+all_is_over() {
+    for over_pid in $sessions; do
+        kill "$over_pid" 2>/dev/null
+    done
+    for over_pid in $sessions; do
+        wait_for 10 session_is_over "$over_pid" || {
+            session_of "$over_pid"
+            return 1
+        }
+    done
+}
+
+# In place of done_testing.
+done_with_peers() {
+    check 'nothing of the peers is left running' all_is_over
+    done_testing
+}
