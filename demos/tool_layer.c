@@ -6,71 +6,35 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <openssl/ssl.h>
 #include "tool_conf.h"
 #include "tool_layer.h"
+#include "tool_report.h"
 
-#define OF(field) offsetof(LAYER_OPTIONS, field)
-
-const OPTION layer_table[] = {
-    OPTION_TITLE("What a layer shows to its peer:"),
-    { "cert", OPTION_LIST, OF(cert), 0, 0, "file",
-      "PEM certificate and chain; several for keys of\n"
-      "several kinds" },
-    { "key", OPTION_LIST, OF(key), 0, 0, "file",
-      "its PEM private key (default: in the file of -cert);\n"
-      "the n-th is for the n-th -cert" },
-    OPTION_TITLE("Whom it believes:"),
-    { "CAfile", OPTION_STRING, OF(cafile), 0, 0, "file",
-      "PEM certificates to trust (default: the system's)" },
-    { "CApath", OPTION_STRING, OF(capath), 0, 0, "dir",
-      "the same, in a directory with hashed names" },
-    { "verify", OPTION_NUMBER_OR_SET, OF(verify), 0, VERIFY_ASKED,
-      "[depth]", "as TLS server: ask for a certificate; one that is\n"
-      "shown must verify" },
-    { "Verify", OPTION_NUMBER_OR_SET, OF(verify), 0, VERIFY_REQUIRED,
-      "[depth]", "the same, and one must be shown" },
-    OPTION_TITLE("As TLS client, who must be there:"),
-    { "servername", OPTION_STRING, OF(servername), 0, 0, "name",
-      "the name to ask for" },
-    { "verify_hostname", OPTION_STRING, OF(verify_hostname), 0, 0, "name",
-      "the name or address that the certificate must be for" },
-    { "insecure", OPTION_SET, OF(insecure), 0, 1, NULL,
-      "do not verify the peer" },
-    OPTION_TITLE("How it talks:"),
-    { "tls1_2", OPTION_SET, OF(version), 0, TLS1_2_VERSION, NULL,
-      "TLS 1.2 only" },
-    { "tls1_3", OPTION_SET, OF(version), 0, TLS1_3_VERSION, NULL,
-      "TLS 1.3 only" },
-    OPTION_END
-};
-
-/*
- * Options that mean something only together, or not at all together: a group
- * that has one of them takes none of the others from the defaults.
- */
-#define FAMILY_MAX  8
-static const char *const families[][FAMILY_MAX] = {
-    { "cert", "key" },
-    { "CAfile", "CApath" },
-    { "verify", "Verify" },
-    { "verify_hostname", "insecure" },
-    { "tls1_2", "tls1_3" },
-};
-
-void layer_help(void)
+/* The title of the options of hops, which come last. */
+static const OPTION *hop_title(void)
 {
-    printf("\nOptions of a layer. Those before the first group hold for all "
-           "layers.\n");
-    table_help(layer_table);
+    const OPTION *o = layer_table;
+
+    while (!layer_is_of_hop(o))
+        o++;
+    return o - 1;
+}
+
+void layer_help(int hops)
+{
+    printf("\nWhat follows are options of a layer; before the first group, of "
+           "all layers.\n");
+    table_help(layer_table, hop_title());
     conf_help();
+    if (hops)
+        table_help(hop_title(), NULL);
 }
 
 /* Setting
  * -------
  */
 
-static int is_given(const LAYER_OPTIONS *l, const char *name)
+int layer_is_given(const LAYER_OPTIONS *l, const char *name)
 {
     return l->given[table_find(layer_table, name) - layer_table];
 }
@@ -105,52 +69,83 @@ static int set_conf(LAYER_OPTIONS *l, const char *word, const char *value,
     return 1;
 }
 
-int layer_set(LAYER_OPTIONS *l, const char *word, const char *value, int *used)
+int layer_set(LAYER_OPTIONS *l, int hops, const char *word, const char *value,
+              int *used)
 {
     const OPTION *o = table_find(layer_table, word + 1);
 
-    return o != NULL ? set_own(l, o, value, used)
-                     : set_conf(l, word, value, used);
+    if (o == NULL)
+        return set_conf(l, word, value, used);
+    return layer_is_of_hop(o) && !hops ? 0 : set_own(l, o, value, used);
+}
+
+/* Checking
+ * --------
+ */
+
+static int check_contradictions(const LAYER_OPTIONS *l)
+{
+    const LAYER_PAIR *p;
+    char what[80];
+
+    for (p = layer_contradictions; p->name != NULL; p++)
+        if (layer_is_given(l, p->name) && layer_is_given(l, p->other)) {
+            snprintf(what, sizeof(what), "contradicts -%s", p->other);
+            return table_mistake(p->name, what);
+        }
+    return 1;
+}
+
+static int check_needs(const LAYER_OPTIONS *l)
+{
+    const LAYER_PAIR *p;
+    char what[80];
+
+    for (p = layer_needs; p->name != NULL; p++)
+        if (layer_is_given(l, p->name) && !layer_is_given(l, p->other)) {
+            snprintf(what, sizeof(what), "is useless without -%s", p->other);
+            return table_mistake(p->name, what);
+        }
+    return 1;
+}
+
+static int check_count(const LAYER_OPTIONS *l, const char *name, int n)
+{
+    if (n == 0 || n == l->cert.n)
+        return 1;
+    return table_mistake(name, "must be given for each -cert, or for none");
 }
 
 int layer_check(const LAYER_OPTIONS *l)
 {
-    if (l->insecure && l->verify_hostname != NULL)
-        return table_mistake("insecure", "contradicts -verify_hostname");
-    if (l->key.n > 0 && l->cert.n == 0)
-        return table_mistake("key", "is useless without -cert");
-    if (l->key.n > 0 && l->key.n != l->cert.n)
-        return table_mistake("key", "must be given for each -cert, or none");
-    return 1;
+    if (l->early_data != NULL)
+        return table_mistake("early_data", "is not possible yet: a layer "
+                             "cannot send data before its handshake");
+    if (check_contradictions(l) < 0 || check_needs(l) < 0
+        || check_count(l, "key", l->key.n) < 0)
+        return -1;
+    return check_count(l, "cert_chain", l->cert_chain.n);
+}
+
+int layer_verify_depth(const LAYER_OPTIONS *l)
+{
+    return layer_is_given(l, "verify_depth") ? l->verify_depth
+                                             : l->verify_argument - 1;
 }
 
 /* Inheriting
  * ----------
  */
 
-/* The family of an option; NULL if it has none. */
-static const char *const *family_of(const char *name)
-{
-    size_t i;
-    int j;
-
-    for (i = 0; i < sizeof(families) / sizeof(families[0]); i++)
-        for (j = 0; j < FAMILY_MAX && families[i][j] != NULL; j++)
-            if (strcmp(families[i][j], name) == 0)
-                return families[i];
-    return NULL;
-}
-
 /* 1 if l has said something of the subject of this option. */
-static int has_own(const LAYER_OPTIONS *l, const OPTION *o)
+static int has_own(const LAYER_OPTIONS *l, const char *name)
 {
-    const char *const *family = family_of(o->name);
-    int j;
+    const char *const *family = layer_family(name);
 
     if (family == NULL)
-        return is_given(l, o->name);
-    for (j = 0; j < FAMILY_MAX && family[j] != NULL; j++)
-        if (is_given(l, family[j]))
+        return layer_is_given(l, name);
+    for (; *family != NULL; family++)
+        if (layer_is_given(l, *family))
             return 1;
     return 0;
 }
@@ -174,7 +169,7 @@ void layer_complete(LAYER_OPTIONS *l, const LAYER_OPTIONS *all)
     for (o = layer_table; o->name != NULL; o++) {
         size_t row = (size_t)(o - layer_table);
 
-        if (!all->given[row] || has_own(&own, o))
+        if (!all->given[row] || has_own(&own, o->name))
             continue;
         l->given[row] = 1;
         table_copy(o, l, all);

@@ -19,12 +19,20 @@ typedef struct parser_st {
     GROUPS *groups;
 } PARSER;
 
+/* A hop is a group with a place to go to. */
+static int has_hops(const OPTION *table)
+{
+    while (table->name != NULL && table->kind != OPTION_GROUP_WITH)
+        table++;
+    return table->name != NULL;
+}
+
 static void help(const char *usage, const OPTION *table)
 {
     printf("%s\nOptions:\n", usage);
-    table_help(table);
+    table_help(table, NULL);
     table_help_line("help", NULL, "this text");
-    layer_help();
+    layer_help(has_hops(table));
     printf("\n%s", REPORT_EXIT_CODES);
 }
 
@@ -65,6 +73,19 @@ static int open_group(GROUPS *groups, const OPTION *o, const char *argument)
     return 1;
 }
 
+/* Each layer has a session of its own. */
+static int check_files(const GROUPS *groups)
+{
+    static const char *const names[] = { "sess_in", "sess_out" };
+    size_t i;
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (groups->n > 1 && layer_is_given(&groups->all.tls, names[i]))
+            return table_mistake(names[i], "is for one layer: it must stand "
+                                 "behind the option that opens it");
+    return 1;
+}
+
 static void complete_groups(GROUPS *groups)
 {
     int i;
@@ -102,7 +123,8 @@ static int set_named(PARSER *p, const char *word, const char *value, int *used)
 
     *used = 0;
     if (o == NULL) {
-        result = layer_set(&present_group(p->groups)->tls, word, value, used);
+        result = layer_set(&present_group(p->groups)->tls, has_hops(p->table),
+                           word, value, used);
         return result != 0 ? result : table_mistake(word + 1,
                                                     "is not an option");
     }
@@ -139,6 +161,8 @@ int options_parse(int argc, char **argv, const char *usage,
     PARSER p = { .table = table, .program = program, .groups = groups };
     int result = parse(&p, argc, argv, usage);
 
+    if (result == 1 && check_files(groups) < 0)
+        return -1;
     if (result == 1)
         complete_groups(groups);
     return result;

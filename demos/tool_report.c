@@ -110,6 +110,21 @@ int report_layer(int code, int layer, const char *peer, const char *fmt, ...)
     return code;
 }
 
+BIO *report_lines(int layer, const char *peer)
+{
+    char label[REPORT_LABEL_SIZE];
+    BIO *prefix = BIO_new(BIO_f_prefix());
+    BIO *out = BIO_new_fp(stderr, BIO_NOCLOSE);
+
+    if (prefix == NULL || out == NULL
+        || BIO_set_prefix(prefix, report_label(label, layer, peer)) != 1) {
+        BIO_free(prefix);
+        BIO_free(out);
+        return NULL;
+    }
+    return BIO_push(prefix, out);
+}
+
 int report_at(int code, const char *who, int depth, const char *fmt, ...)
 {
     char text[LINE_SIZE];
@@ -215,6 +230,18 @@ static size_t verdict_on(BIO *stack, int last)
     return verdict_of(first);
 }
 
+/* What the user may do, or NULL. */
+static const char *advice_on(BIO *stack, size_t v)
+{
+    int layer = BIO_onion_failed_layer(stack, NULL);
+
+    if (layer > 0 && verdicts[v].reason == ONION_R_CERTIFICATE_REFUSED
+        && SSL_get_verify_result(BIO_onion_get0_ssl(stack, layer))
+            == X509_V_ERR_APPLICATION_VERIFICATION)
+        return "its public key is not one of -pin of this layer";
+    return verdicts[v].advice;
+}
+
 /* What failed last, in the words of the library: its text, or "". */
 static const char *text_of_last(unsigned long *error)
 {
@@ -236,7 +263,7 @@ int report_stack(const char *who, BIO *stack)
         return report(TOOL_NETWORK, who, "%s", report_openssl());
     v = verdict_on(stack, ERR_GET_REASON(error));
     describe(line, sizeof(line), reason_of(error), text,
-             who == NULL ? verdicts[v].advice : NULL);
+             who == NULL ? advice_on(stack, v) : NULL);
     say(who, line);
     ERR_clear_error();
     return verdicts[v].code;
@@ -259,16 +286,16 @@ int report_stack_of(BIO *stack, REPORT_PEER *peer, void *arg)
     unsigned long error;
     const char *cause, *text = text_of_last(&error);
     int layer = layer_of_text(text, &cause);
-    const char *who = peer(arg, layer);
+    const char *who = peer(arg, layer), *advice;
     size_t v;
 
     if (ERR_GET_LIB(error) != BIO_onion_error_library())
         return report_layer(TOOL_NETWORK, layer, who, "%s", report_openssl());
     v = verdict_on(stack, ERR_GET_REASON(error));
+    advice = advice_on(stack, v);
     report_layer(verdicts[v].code, layer, who, "%s%s%s%s%s", reason_of(error),
                  cause[0] != '\0' ? ": " : "", cause,
-                 verdicts[v].advice != NULL ? "; " : "",
-                 verdicts[v].advice != NULL ? verdicts[v].advice : "");
+                 advice != NULL ? "; " : "", advice != NULL ? advice : "");
     ERR_clear_error();
     return verdicts[v].code;
 }

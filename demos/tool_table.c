@@ -70,6 +70,17 @@ static int set_choice(const OPTION *o, int *field)
     return 1;
 }
 
+static int set_with_number(const OPTION *o, int *field, const char *value,
+                           int *used)
+{
+    int n;
+
+    *used = to_number(value, 0, INT_MAX - 1, &n);
+    if (*used)
+        field[1] = n + 1;
+    return set_choice(o, field);
+}
+
 static int add_string(const OPTION *o, STRINGS *list, const char *value)
 {
     if (list->n == STRINGS_MAX)
@@ -94,8 +105,7 @@ int table_set(const OPTION *o, void *base, const char *value, int *used)
     case OPTION_LIST:
         return add_string(o, field, value);
     case OPTION_NUMBER_OR_SET:
-        *used = to_number(value, 0, INT_MAX, (int *)field + 1);
-        return set_choice(o, field);
+        return set_with_number(o, field, value, used);
     default:
         return set_choice(o, field);
     }
@@ -143,9 +153,9 @@ void table_help_line(const char *name, const char *argument, const char *help)
     }
 }
 
-void table_help(const OPTION *table)
+void table_help(const OPTION *table, const OPTION *end)
 {
-    for (; table->name != NULL; table++) {
+    for (; table != end && table->name != NULL; table++) {
         if (table->kind == OPTION_HEADING)
             printf("\n%s\n", table->help);
         else

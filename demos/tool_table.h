@@ -21,7 +21,7 @@ typedef enum {
     OPTION_STRING,          /* const char * */
     OPTION_NUMBER,          /* int, from min to max */
     OPTION_SET,             /* int, becomes max; no argument */
-    OPTION_NUMBER_OR_SET,   /* int, becomes max; a number is for the next int */
+    OPTION_NUMBER_OR_SET,   /* int, becomes max; the next, the number plus 1 */
     OPTION_LIST,            /* STRINGS; may be repeated */
     OPTION_GROUP,           /* opens a group (tool_options.h), not stored */
     OPTION_GROUP_WITH,      /* the same, with an argument */
@@ -55,9 +55,9 @@ int table_set(const OPTION *o, void *base, const char *value, int *used);
 /* Copies the option's value. */
 void table_copy(const OPTION *o, void *to, const void *from);
 
-/* Prints what -help says of one option, and of all in a table. */
+/* Prints what -help says of one option, and of all in a table up to end. */
 void table_help_line(const char *name, const char *argument, const char *help);
-void table_help(const OPTION *table);
+void table_help(const OPTION *table, const OPTION *end);
 
 /* Reports "-name what; try -help". Returns -1. */
 int table_mistake(const char *name, const char *what);

@@ -92,21 +92,6 @@ static VIEW *view_of(const SSL *ssl)
     return SSL_get_ex_data(ssl, view_index);
 }
 
-static BIO *labelled(int layer, const char *peer)
-{
-    char label[REPORT_LABEL_SIZE];
-    BIO *prefix = BIO_new(BIO_f_prefix());
-    BIO *out = BIO_new_fp(stderr, BIO_NOCLOSE);
-
-    if (prefix == NULL || out == NULL
-        || BIO_set_prefix(prefix, report_label(label, layer, peer)) != 1) {
-        BIO_free(prefix);
-        BIO_free(out);
-        return NULL;
-    }
-    return BIO_push(prefix, out);
-}
-
 static VIEW *new_view(const WATCH *w, int layer, const char *peer)
 {
     VIEW *v = OPENSSL_zalloc(sizeof(*v));
@@ -114,7 +99,7 @@ static VIEW *new_view(const WATCH *w, int layer, const char *peer)
     if (v == NULL)
         return NULL;
     v->watch = w;
-    v->out = labelled(layer, peer);
+    v->out = report_lines(layer, peer);
     if (v->out != NULL)
         return v;
     OPENSSL_free(v);
