@@ -20,8 +20,10 @@ static int rearrange(ONION_BUF *q, size_t off, size_t cap)
         return 1;
     }
     data = OPENSSL_malloc(cap);
-    if (data == NULL)
+    if (data == NULL) {
+        ONION_raise(ERR_R_MALLOC_FAILURE, "no memory for %zu bytes", cap);
         return 0;
+    }
     if (q->len > 0)
         memcpy(data + off, q->data + q->off, q->len);
     OPENSSL_clear_free(q->data, q->cap);

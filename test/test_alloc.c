@@ -1,0 +1,299 @@
+/*
+ * test_alloc.c - a session in which one allocation fails, or all from there on.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Three layers are started, two stopped, one started again and all stopped; a
+ * case is the number of the allocation that fails, at either end. See sweep.h
+ * for how many are run. What must hold beside the expectations of talk.h:
+ *
+ *   leak      what is allocated then is as much as before
+ *   weaker    a session that completes has the version, the cipher, the
+ *             verify result and the names of the undisturbed one
+ *   alone     the next session is not disturbed
+ */
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <openssl/crypto.h>
+#include "sweep.h"
+#include "talk.h"
+
+static const char script_a[] =
+    "s0h0+1s1h1+2s2h2+3s3h3-1b3b2s1h1+2s2h2-0b2b1s0h0";
+static const char script_b[] =
+    "h0s0+1h1s1+2h2s2+3h3s3b3b2-1h1s1+2h2s2b2b1-0h0s0";
+
+/*
+ * The allocator of OpenSSL: it counts, fails, and knows what is not freed.
+ */
+
+static size_t count, fail_at, live;
+static int armed, sticky;
+
+/* Those that this library makes, or asks for: of an SSL, a BIO. By number. */
+#define MAX_OURS 5000
+static size_t ours[MAX_OURS];
+static int n_ours;
+
+struct head {
+    struct head *next, **prev;
+    const char *file;
+    int line;
+    size_t size;
+};
+
+static union {
+    struct head head;
+    max_align_t align;
+} size_of_head;
+
+#define HEAD sizeof(size_of_head)
+
+static struct head *blocks;
+
+static void link_block(struct head *h)
+{
+    h->next = blocks;
+    h->prev = &blocks;
+    if (blocks != NULL)
+        blocks->prev = &h->next;
+    blocks = h;
+    live++;
+}
+
+static void unlink_block(struct head *h)
+{
+    *h->prev = h->next;
+    if (h->next != NULL)
+        h->next->prev = h->prev;
+    live--;
+}
+
+static int is_ours(const char *file)
+{
+    return strstr(file, "onion_") != NULL || strstr(file, "ssl_lib.c") != NULL
+        || strstr(file, "bio_lib.c") != NULL;
+}
+
+static int fails(const char *file)
+{
+    if (!armed)
+        return 0;
+    count++;
+    if (fail_at == 0 && is_ours(file) && n_ours < MAX_OURS)
+        ours[n_ours++] = count;
+    return fail_at > 0 && (sticky ? count >= fail_at : count == fail_at);
+}
+
+static void *allocate(size_t size, const char *file, int line)
+{
+    struct head *h;
+
+    if (fails(file) || (h = malloc(HEAD + size)) == NULL)
+        return NULL;
+    h->file = file;
+    h->line = line;
+    h->size = size;
+    link_block(h);
+    return (char *)h + HEAD;
+}
+
+static void release(void *p, const char *file, int line)
+{
+    struct head *h = p == NULL ? NULL : (void *)((char *)p - HEAD);
+
+    (void)file;
+    (void)line;
+    if (h == NULL)
+        return;
+    unlink_block(h);
+    free(h);
+}
+
+static void *reallocate(void *p, size_t size, const char *file, int line)
+{
+    struct head *h = p == NULL ? NULL : (void *)((char *)p - HEAD);
+    void *q;
+
+    q = allocate(size, file, line);
+    if (q == NULL || h == NULL)
+        return q;
+    memcpy(q, p, h->size < size ? h->size : size);
+    release(p, file, line);
+    return q;
+}
+
+/*
+ * Sessions
+ */
+
+static struct talk clean;
+static size_t allocations;
+static int version, flip;
+
+/* What OpenSSL keeps for a thread is made anew each time. */
+static void settle(void)
+{
+    ERR_clear_error();
+    OPENSSL_thread_stop();
+}
+
+static int run(struct talk *t, size_t n, int all)
+{
+    int passed;
+
+    talk_new(t, version, flip, script_a, script_b);
+    count = 0;
+    n_ours = n == 0 ? 0 : n_ours;
+    fail_at = n;
+    sticky = all;
+    ERR_clear_error();      /* without a queue none could be told of */
+    armed = 1;
+    passed = talk_run(t);
+    armed = 0;
+    talk_free(t);
+    settle();
+    return passed;
+}
+
+static void say_what_leaks(size_t before)
+{
+    const struct head *h = blocks;
+    char text[300] = "";
+    size_t n, len = 0;
+
+    for (n = live - before; n > 0 && h != NULL; n--, h = h->next)
+        if (len < 200)
+            len += (size_t)snprintf(text + len, sizeof(text) - len, "%s:%d ",
+                                    h->file, h->line);
+    ck_abort_msg("%s: %zu blocks are not freed: %s", talk_what, live - before,
+                 text);
+}
+
+/*
+ * The first sessions fill what OpenSSL keeps for the process, those that fail
+ * too. What it loads once should not meet a failure: it does not try again.
+ */
+static void run_clean(void)
+{
+    size_t before = 0;
+    int i;
+
+    snprintf(talk_what, sizeof(talk_what), "clean");
+    talk_prepare(version);
+    talk_without_text = 1;
+    OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS, NULL);
+    run(&clean, 0, 0);
+    for (i = 1; i < 10; i++)
+        run(&clean, (size_t)i * 1000, 1);
+    for (i = 0; i < 4; i++) {
+        before = live;
+        if (!run(&clean, 0, 0))
+            ck_abort_msg("not clean: %s%s", clean.a.error, clean.b.error);
+    }
+    allocations = count;
+    if (live != before)
+        say_what_leaks(before);
+}
+
+static void set_up(int i)
+{
+    version = i % 2 == 0 ? TLS1_3_VERSION : TLS1_2_VERSION;
+    flip = i / 2;
+    run_clean();
+}
+
+/* The n-th allocation fails: 1 if the session completes. */
+static int one_failure(const struct sweep *s, size_t n, int all)
+{
+    size_t before = live;
+    struct talk t;
+    int passed;
+
+    snprintf(talk_what, sizeof(talk_what), "ONION_CASE=%zu, allocation %zu"
+             " fails%s, TLS 1.%d, %s is the client", s->at, n, all
+             ? " with all that follow" : "",
+             version == TLS1_3_VERSION ? 3 : 2, flip ? "b" : "a");
+    passed = run(&t, n, all);
+    if (passed)
+        talk_same_facts(&t, &clean);
+    if (live != before)
+        say_what_leaks(before);
+    return passed;
+}
+
+static void report(const struct sweep *s, const char *what, size_t completed)
+{
+    struct talk t;
+
+    if (!run(&t, 0, 0))
+        ck_abort_msg("disturbed: %s%s", t.a.error, t.b.error);
+    talk_same_facts(&t, &clean);
+    sweep_report(s, what, "TLS 1.%d, %s the client: %zu sessions failed, %zu"
+                 " completed", version == TLS1_3_VERSION ? 3 : 2,
+                 flip ? "b" : "a", s->done - completed, completed);
+}
+
+static void sweep_allocations(int i, int all, size_t usual)
+{
+    size_t completed = 0;
+    struct sweep s;
+
+    set_up(i);
+    sweep_start(&s, allocations, usual);
+    while (sweep_next(&s))
+        completed += (size_t)one_failure(&s, s.at + 1, all);
+    report(&s, all ? "allocations fail from one on"
+                   : "one allocation fails", completed);
+    if (all)
+        ck_assert_uint_eq(completed, 0);
+}
+
+/* Twice each: alone, and with all that follow. */
+START_TEST(any_allocation_of_the_library_may_fail)
+{
+    size_t completed = 0, half;
+    struct sweep s;
+
+    set_up(_i);
+    half = (size_t)n_ours;
+    ck_assert_uint_gt(half, 20);
+    ck_assert_uint_lt(half, MAX_OURS);
+    sweep_start(&s, 2 * half, 2 * half);
+    while (sweep_next(&s))
+        completed += (size_t)one_failure(&s, ours[s.at % half], s.at >= half);
+    report(&s, "one of ours fails", completed);
+}
+END_TEST
+
+START_TEST(any_allocation_may_fail_once)
+{
+    sweep_allocations(_i, 0, 200);
+}
+END_TEST
+
+START_TEST(all_allocations_may_fail_from_anywhere)
+{
+    sweep_allocations(_i, 1, 200);
+}
+END_TEST
+
+/* _i: version x who is the client */
+int main(void)
+{
+    Suite *suite;
+    TCase *tc;
+
+    if (!CRYPTO_set_mem_functions(allocate, reallocate, release))
+        return 99;
+    suite = suite_create("alloc");
+    tc = test_case(suite, "fail");
+    sweep_timeout(tc);
+    tcase_add_loop_test(tc, any_allocation_of_the_library_may_fail, 0, 4);
+    tcase_add_loop_test(tc, any_allocation_may_fail_once, 0, 4);
+    tcase_add_loop_test(tc, all_allocations_may_fail_from_anywhere, 0, 4);
+    return test_main(suite);
+}
