@@ -55,9 +55,7 @@ static int close_all(BIO *chain)
     for (b = onion_layer_find(chain); b != NULL;
          b = onion_layer_find(BIO_next(b))) {
         sent += !onion_layer_of(b)->sent_close;
-        onion_layer_of(b)->keep_errors++;
         ret = onion_session_close(b);
-        onion_layer_of(b)->keep_errors--;
         if (ret <= 0) {
             onion_pass_retry(chain, b);
             return -1;
@@ -74,14 +72,10 @@ static int peer_closed(BIO *layer, int look)
 {
     ONION_LAYER *l = onion_layer_of(layer);
     unsigned char byte;
-    int ret;
 
     if (l->heard_close || !look)
         return l->heard_close;
-    l->keep_errors++;
-    ret = onion_session_get(layer, &byte, 1, 1);
-    l->keep_errors--;
-    return ret == 0;
+    return onion_session_get(layer, &byte, 1, 1) == 0;
 }
 
 /*

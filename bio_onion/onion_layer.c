@@ -64,6 +64,7 @@ static int layer_create(BIO *b)
 
     if (l == NULL)
         return 0;
+    l->bio = b;
     BIO_set_data(b, l);
     BIO_set_init(b, 0);
     return 1;
@@ -99,6 +100,7 @@ static void release_ssl(BIO *b)
     }
     onion_buf_free(&l->back);
     memset(l, 0, sizeof(*l));
+    l->bio = b;
 }
 
 static int layer_destroy(BIO *b)
@@ -139,32 +141,40 @@ static void renegotiate(ONION_LAYER *l, int passed)
     ERR_pop_to_mark();
 }
 
-static int layer_read(BIO *b, char *out, int len)
+static int layer_read(BIO *b, char *out, size_t len, size_t *got)
 {
     ONION_LAYER *l = onion_layer_of(b);
-    int ret = onion_session_get(b, out, len, 0);
+    int ret = onion_session_get(b, out, len > INT_MAX ? INT_MAX : (int)len, 0);
 
-    if (ret > 0)
+    *got = 0;
+    if (ret > 0) {
+        *got = (size_t)ret;
         renegotiate(l, ret);
-    else if (len > 0 && !BIO_should_retry(b))
+        return 1;
+    }
+    if (len > 0 && !BIO_should_retry(b))
         l->told_end = 1;
     return ret;
 }
 
-static int layer_write(BIO *b, const char *in, int len)
+static int layer_write(BIO *b, const char *in, size_t len, size_t *put)
 {
-    int ret = onion_session_put(b, in, len);
+    int ret = onion_session_put(b, in, len > INT_MAX ? INT_MAX : (int)len);
 
-    if (ret > 0)
-        renegotiate(onion_layer_of(b), ret);
-    return ret;
+    *put = 0;
+    if (ret <= 0)
+        return ret;
+    *put = (size_t)ret;
+    renegotiate(onion_layer_of(b), ret);
+    return 1;
 }
 
 static int layer_puts(BIO *b, const char *str)
 {
-    size_t len = strlen(str);
+    size_t put, len = strlen(str);
+    int ret = len > INT_MAX ? -1 : layer_write(b, str, len, &put);
 
-    return len > INT_MAX ? -1 : layer_write(b, str, (int)len);
+    return ret > 0 ? (int)put : ret;
 }
 
 /* Gives the SSL a port of ours in place of the BIOs that it has. */
@@ -172,7 +182,7 @@ static int install_port(BIO *b)
 {
     ONION_LAYER *l = onion_layer_of(b);
 
-    l->port = onion_port_new(b);
+    l->port = onion_port_new(l);
     if (l->port == NULL || !BIO_up_ref(l->port)) {
         BIO_free(l->port);
         l->port = NULL;
@@ -439,8 +449,8 @@ static void make_method(void)
     method = BIO_meth_new(layer_type, "onion");
     if (method == NULL)
         return;
-    BIO_meth_set_write(method, layer_write);
-    BIO_meth_set_read(method, layer_read);
+    BIO_meth_set_write_ex(method, layer_write);
+    BIO_meth_set_read_ex(method, layer_read);
     BIO_meth_set_puts(method, layer_puts);
     BIO_meth_set_ctrl(method, layer_ctrl);
     BIO_meth_set_create(method, layer_create);

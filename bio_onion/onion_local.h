@@ -60,7 +60,20 @@ void onion_buf_free(ONION_BUF *q);
  */
 /* A control is for the BIO that reaches the network. */
 int onion_pass_control(int cmd);
-int onion_pass_is_ktls(int cmd);
+
+/*
+ * If anything below answered these, an SSL would take it that its records are
+ * made there, and write its data as plain text. They are BIO_CTRL_SET_KTLS and
+ * its kind, which bio.h names only with kTLS.
+ */
+# define ONION_KTLS_FROM        72
+# define ONION_KTLS_TO          76
+
+static inline int onion_pass_is_ktls(int cmd)
+{
+    return cmd >= ONION_KTLS_FROM && cmd <= ONION_KTLS_TO;
+}
+
 int onion_pass_never(int cmd);
 /* What from, a BIO further down, has asked for. */
 void onion_pass_retry(BIO *to, BIO *from);
@@ -69,6 +82,7 @@ void onion_pass_retry(BIO *to, BIO *from);
  * onion_layer.c: the BIO of a layer; onion_session.c: its TLS session.
  */
 typedef struct onion_layer_st {
+    BIO *bio;               /* the layer itself */
     SSL *ssl;               /* NULL until BIO_set_ssl() */
     BIO *port;              /* one reference; what ssl reads and writes */
     unsigned auto_retry : 1;    /* ssl had that mode when it got the port */
@@ -95,7 +109,6 @@ typedef struct onion_layer_st {
     char broken_why[96];        /* text, valid iff broken */
     int retry_flags;            /* valid iff blocked */
     int retry_reason;           /* valid iff blocked */
-    unsigned keep_errors;       /* the queue is not ours to empty, if not 0 */
 
     unsigned flush_owed : 1;    /* a flush below asked for a retry */
     unsigned quiet : 1;         /* read below only what is there already */
@@ -151,8 +164,6 @@ void onion_verdict_begin(ONION_LAYER *l);
 ONION_VERDICT onion_verdict(BIO *layer, int ret);
 ONION_VERDICT onion_verdict_of_write(BIO *layer, int ret);
 ONION_VERDICT onion_verdict_retry(BIO *layer, int flags, int reason);
-/* Empties the error queue, unless it is for somebody above to do. */
-void onion_verdict_clean(const ONION_LAYER *l);
 /* Raises reason with a text that names the layer. */
 void onion_verdict_raise(BIO *layer, int reason, const char *why);
 /* Fails the layer for reason, if it is sound, and raises it. Returns -1. */
@@ -172,7 +183,7 @@ int onion_peer_resumed_as_expected(SSL *ssl);
 /*
  * onion_port.c: the BIO that a layer gives to its SSL.
  */
-BIO *onion_port_new(BIO *layer);
+BIO *onion_port_new(ONION_LAYER *l);
 void onion_port_detach(BIO *port);      /* the layer is going */
 int onion_port_settle(BIO *layer);      /* finishes a flush that is owed */
 

@@ -9,10 +9,6 @@
 
 #include "onion_local.h"
 
-/* BIO_CTRL_SET_KTLS and its kind, which bio.h names only with kTLS. */
-#define KTLS_CONTROLS_FROM 72
-#define KTLS_CONTROLS_TO 76
-
 /* What is for the BIO that reaches the network. */
 static const int passes[] = {
     BIO_C_SET_CONNECT, BIO_C_GET_CONNECT, BIO_C_SET_CONNECT_MODE,
@@ -35,15 +31,6 @@ int onion_pass_control(int cmd)
         if (passes[i] == cmd)
             return 1;
     return 0;
-}
-
-/*
- * If anything below answered these, an SSL would take it that its records are
- * made there, and write its data as plain text.
- */
-int onion_pass_is_ktls(int cmd)
-{
-    return cmd >= KTLS_CONTROLS_FROM && cmd <= KTLS_CONTROLS_TO;
 }
 
 /* What no BIO gets that is not the SSL's own, not even for DTLS. */

@@ -14,34 +14,15 @@
 #include "onion_local.h"
 
 /* NULL once the layer is gone, which an SSL can outlive. */
-static BIO *below(BIO *port)
+static BIO *below(const ONION_LAYER *l)
 {
-    BIO *layer = BIO_get_data(port);
-
-    return layer == NULL ? NULL : BIO_next(layer);
-}
-
-/* Before each call below. NULL if there is nothing below. */
-static BIO *begin(BIO *port)
-{
-    BIO *layer = BIO_get_data(port);
-    BIO *next;
-
-    BIO_clear_retry_flags(port);
-    next = layer == NULL ? NULL : BIO_next(layer);
-    if (next == NULL)
-        return NULL;
-    onion_layer_of(layer)->blocked = 0;
-    /* What is in the error queue may be of an SSL above. */
-    if (onion_layer_is(next))
-        onion_layer_of(next)->keep_errors++;
-    errno = 0;
-    return next;
+    return l == NULL ? NULL : BIO_next(l->bio);
 }
 
 /*
  * Why what is below failed. The queue may hold what others have left: the wire
- * always raises something, a transport may, and has its own libraries.
+ * always raises something, a transport may, and has its own libraries. OpenSSL
+ * has set errno to 0 before the call.
  */
 static const char *why_broken(const BIO *next, int sys)
 {
@@ -60,26 +41,27 @@ static void set_broken(ONION_LAYER *l, const BIO *next)
     l->broken = 1;
 }
 
-static void set_blocked(BIO *port, int flags, int reason)
+static int set_blocked(BIO *port, ONION_LAYER *l, int flags, int reason)
 {
-    ONION_LAYER *l = onion_layer_of(BIO_get_data(port));
-
     l->blocked = 1;
     l->retry_flags = flags | BIO_FLAGS_SHOULD_RETRY;
     l->retry_reason = reason;
     BIO_set_flags(port, l->retry_flags);
     BIO_set_retry_reason(port, reason);
+    return 1;
 }
 
-/* After it. */
-static int end(BIO *port, BIO *next, int ret)
+/*
+ * A call below has not succeeded: 1 if it is to be repeated. Only then does an
+ * SSL look at the flags of its BIO, so a call that succeeds leaves them alone.
+ */
+static int is_blocked(BIO *port, ONION_LAYER *l, BIO *next)
 {
-    if (onion_layer_is(next))
-        onion_layer_of(next)->keep_errors--;
-    if (ret <= 0 && BIO_should_retry(next))
-        set_blocked(port, BIO_get_retry_flags(next),
-                    BIO_get_retry_reason(next));
-    return ret;
+    BIO_clear_retry_flags(port);
+    l->blocked = 0;
+    return BIO_should_retry(next)
+        && set_blocked(port, l, BIO_get_retry_flags(next),
+                       BIO_get_retry_reason(next));
 }
 
 int onion_port_settle(BIO *layer)
@@ -95,40 +77,48 @@ int onion_port_settle(BIO *layer)
     return 1;
 }
 
-/* How much to read: in a quiet layer, only what is there already. */
-static int allowed(const ONION_LAYER *l, BIO *next, int len)
+/* 0: the SSL is called without need, and must not take it for a retry. */
+static int has_below(BIO *port, const BIO *next)
 {
-    int there;
+    if (next == NULL)
+        BIO_clear_retry_flags(port);
+    return next != NULL;
+}
 
-    if (!l->quiet)
-        return len;
-    there = BIO_pending(next);
+/* In a quiet layer, no more than is there already: 0 for nothing. */
+static size_t allowed(BIO *next, size_t len)
+{
+    size_t there = BIO_ctrl_pending(next);
+
     return there < len ? there : len;
 }
 
-static int port_read(BIO *port, char *out, int len)
+static int port_read(BIO *port, char *out, size_t len, size_t *got)
 {
-    BIO *next = begin(port);
-    ONION_LAYER *l;
+    ONION_LAYER *l = BIO_get_data(port);
+    BIO *next = below(l);
     int ret;
 
-    if (next == NULL)
+    if (!has_below(port, next))
         return -1;
-    l = onion_layer_of(BIO_get_data(port));
-    onion_port_settle(BIO_get_data(port));
-    len = allowed(l, next, len);
-    if (len <= 0) {
-        end(port, next, 1);
-        set_blocked(port, BIO_FLAGS_READ, 0);
+    if (l->flush_owed)
+        onion_port_settle(l->bio);
+    if (l->quiet && (len = allowed(next, len)) == 0) {
+        set_blocked(port, l, BIO_FLAGS_READ, 0);
         return -1;
     }
-    ret = end(port, next, BIO_read(next, out, len));
-    if (ret <= 0 && !l->blocked) {
-        if (ret == 0 || BIO_eof(next) == 1)
-            l->ended = 1;
-        else
-            set_broken(l, next);
+    ret = BIO_read(next, out, len > INT_MAX ? INT_MAX : (int)len);
+    if (ret > 0) {
+        l->blocked = 0;
+        *got = (size_t)ret;
+        return 1;
     }
+    if (is_blocked(port, l, next))
+        return ret;
+    if (ret == 0 || BIO_eof(next) == 1)
+        l->ended = 1;
+    else
+        set_broken(l, next);
     return ret;
 }
 
@@ -142,22 +132,26 @@ static int is_mute(const ONION_LAYER *l)
     return l->sent_close || l->failure != 0 || l->ended || l->broken;
 }
 
-static int port_write(BIO *port, const char *in, int len)
+static int port_write(BIO *port, const char *in, size_t len, size_t *put)
 {
-    BIO *next = begin(port);
-    ONION_LAYER *l;
+    ONION_LAYER *l = BIO_get_data(port);
+    BIO *next = below(l);
     int ret;
 
-    if (next == NULL)
+    if (!has_below(port, next))
         return -1;
-    l = onion_layer_of(BIO_get_data(port));
-    if (is_mute(l)) {
-        end(port, next, 1);
-        return len;
+    *put = len;
+    if (is_mute(l))
+        return 1;
+    if (l->flush_owed)
+        onion_port_settle(l->bio);
+    ret = BIO_write(next, in, len > INT_MAX ? INT_MAX : (int)len);
+    if (ret > 0) {
+        l->blocked = 0;
+        *put = (size_t)ret;
+        return 1;
     }
-    onion_port_settle(BIO_get_data(port));
-    ret = end(port, next, BIO_write(next, in, len));
-    if (ret <= 0 && !l->blocked)
+    if (!is_blocked(port, l, next))
         set_broken(l, next);
     return ret;
 }
@@ -166,62 +160,58 @@ static int port_write(BIO *port, const char *in, int len)
  * OpenSSL 3.0 takes a flush in a handshake that asks for a retry for fatal. It
  * is accepted here, and tried again before anything else is done below.
  */
-static long port_flush(BIO *port)
+static long port_flush(BIO *port, ONION_LAYER *l)
 {
-    BIO *next = begin(port);
-    ONION_LAYER *l;
+    BIO *next = below(l);
     int ret;
 
-    if (next == NULL)
+    if (!has_below(port, next))
         return 0;
-    l = onion_layer_of(BIO_get_data(port));
-    ret = end(port, next, (int)BIO_flush(next));
-    l->flush_owed = l->blocked;
-    l->blocked = 0;
+    ret = (int)BIO_flush(next);
+    l->flush_owed = ret <= 0 && BIO_should_retry(next);
     BIO_clear_retry_flags(port);
+    l->blocked = 0;
     if (ret > 0 || l->flush_owed)
         return 1;
     set_broken(l, next);
     return ret;
 }
 
-static long port_eof(BIO *port)
+static long port_eof(const ONION_LAYER *l)
 {
-    BIO *layer = BIO_get_data(port);
-    BIO *next = below(port);
+    BIO *next = below(l);
 
-    if (next == NULL || onion_layer_of(layer)->ended)
-        return 1;
-    return BIO_eof(next);
+    return next == NULL || l->ended ? 1 : BIO_eof(next);
 }
 
 /* DTLS asks the BIO for its MTU, sets timeouts, and so on. */
-static int is_for_datagrams(BIO *port, int cmd)
+static int is_for_datagrams(const ONION_LAYER *l, int cmd)
 {
-    return below(port) != NULL && !onion_pass_never(cmd)
-        && SSL_is_dtls(onion_layer_of(BIO_get_data(port))->ssl);
+    return below(l) != NULL && !onion_pass_never(cmd) && SSL_is_dtls(l->ssl);
 }
 
 /* Only what is named goes down: see onion_pass.c. */
 static long port_ctrl(BIO *port, int cmd, long num, void *ptr)
 {
+    ONION_LAYER *l;
     BIO *next;
 
     if (onion_pass_is_ktls(cmd))
         return 0;       /* asked a dozen times for each record */
-    next = below(port);
+    l = BIO_get_data(port);
+    next = below(l);
     switch (cmd) {
     case BIO_CTRL_FLUSH:
-        return port_flush(port);
+        return port_flush(port, l);
     case BIO_CTRL_EOF:
-        return port_eof(port);
+        return port_eof(l);
     case BIO_CTRL_PENDING:
     case BIO_CTRL_WPENDING:
     case BIO_C_GET_FD:
         return next == NULL ? (cmd == BIO_C_GET_FD ? -1 : 0)
                             : BIO_ctrl(next, cmd, num, ptr);
     default:
-        return is_for_datagrams(port, cmd) ? BIO_ctrl(next, cmd, num, ptr) : 0;
+        return is_for_datagrams(l, cmd) ? BIO_ctrl(next, cmd, num, ptr) : 0;
     }
 }
 
@@ -241,13 +231,13 @@ static void make_method(void)
                           | BIO_TYPE_DESCRIPTOR, "onion port");
     if (method == NULL)
         return;
-    BIO_meth_set_write(method, port_write);
-    BIO_meth_set_read(method, port_read);
+    BIO_meth_set_write_ex(method, port_write);
+    BIO_meth_set_read_ex(method, port_read);
     BIO_meth_set_ctrl(method, port_ctrl);
     BIO_meth_set_create(method, port_create);
 }
 
-BIO *onion_port_new(BIO *layer)
+BIO *onion_port_new(ONION_LAYER *l)
 {
     BIO *port;
 
@@ -255,7 +245,7 @@ BIO *onion_port_new(BIO *layer)
         return NULL;
     port = BIO_new(method);
     if (port != NULL)
-        BIO_set_data(port, layer);
+        BIO_set_data(port, l);
     return port;
 }
 

@@ -36,8 +36,8 @@ static int begin(BIO *layer)
 /* The SSL is not called in vain: it would take that for a failure. */
 static int has_below(BIO *layer)
 {
-    if (!onion_layer_has_port(onion_layer_of(layer))
-        || BIO_next(layer) != NULL)
+    if (BIO_next(layer) != NULL
+        || !onion_layer_has_port(onion_layer_of(layer)))
         return 1;
     onion_verdict_raise(layer, ONION_R_NO_TRANSPORT, "nothing lies below it");
     return 0;
@@ -59,13 +59,11 @@ static int handshake_done(BIO *layer)
     return -1;
 }
 
-int onion_session_handshake(BIO *layer)
+static int shake_hands(BIO *layer)
 {
     ONION_LAYER *l = onion_layer_of(layer);
     int ret, i;
 
-    if (!begin(layer) || !has_below(layer))
-        return -1;
     for (i = 0; i < RECORDS_PER_CALL; i++) {
         onion_verdict_begin(l);
         ret = SSL_do_handshake(l->ssl);
@@ -80,6 +78,20 @@ int onion_session_handshake(BIO *layer)
     }
     onion_verdict_retry(layer, BIO_FLAGS_READ, 0);
     return -1;
+}
+
+/* OpenSSL empties the error queue first, and may leave something in it. */
+int onion_session_handshake(BIO *layer)
+{
+    int ret, in_init;
+
+    if (!begin(layer) || !has_below(layer))
+        return -1;
+    in_init = SSL_in_init(onion_layer_of(layer)->ssl);
+    ret = shake_hands(layer);
+    if (in_init && (ret > 0 || BIO_should_retry(layer)))
+        onion_err_clear();
+    return ret;
 }
 
 /* The handshake comes first, so that nothing passes before it is judged. */
@@ -138,17 +150,13 @@ int onion_session_get(BIO *layer, void *out, int len, int peek)
         return -1;
     if (out == NULL || len <= 0)
         return 0;
-    if (l->back.len > 0 || l->heard_close) {
-        onion_verdict_clean(l);
+    if (l->back.len > 0 || l->heard_close)
         return get_back(l, out, len, peek);
-    }
     if (!ready(layer))
         return -1;
     /* A program has closed the SSL by hand: an end, but not one to trust. */
-    if ((SSL_get_shutdown(l->ssl) & SSL_RECEIVED_SHUTDOWN) != 0) {
-        onion_verdict_clean(l);
+    if ((SSL_get_shutdown(l->ssl) & SSL_RECEIVED_SHUTDOWN) != 0)
         return 0;
-    }
     switch (get_record(layer, out, len, peek, &ret)) {
     case ONION_DONE:
         return ret;
@@ -172,11 +180,12 @@ static int has_sent_close(const ONION_LAYER *l)
  */
 static int is_same_write(const ONION_LAYER *l, const void *in, int len)
 {
-    int moving = (SSL_get_mode(l->ssl) & SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER)
-        != 0;
+    int moving;
 
-    return !l->half_written
-        || ((moving || in == l->half_in) && len >= l->half_len);
+    if (!l->half_written)
+        return 1;
+    moving = (SSL_get_mode(l->ssl) & SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER) != 0;
+    return (moving || in == l->half_in) && len >= l->half_len;
 }
 
 /* 1, or 0 with the reason raised. */
@@ -273,9 +282,7 @@ static int look_ahead(BIO *layer)
     int n;
 
     l->quiet = 1;
-    l->keep_errors++;
     n = onion_session_get(layer, &byte, 1, 1);
-    l->keep_errors--;
     l->quiet = 0;
     n = n > 0 ? SSL_pending(l->ssl) : n == 0 || !BIO_should_retry(layer);
     BIO_clear_retry_flags(layer);

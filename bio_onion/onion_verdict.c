@@ -22,12 +22,6 @@ void onion_verdict_begin(ONION_LAYER *l)
     l->blocked = l->broken = 0;
 }
 
-void onion_verdict_clean(const ONION_LAYER *l)
-{
-    if (l->keep_errors == 0)
-        onion_err_clear();
-}
-
 void onion_verdict_raise(BIO *layer, int reason, const char *why)
 {
     ONION_LAYER *l = onion_layer_of(layer);
@@ -189,16 +183,15 @@ static ONION_VERDICT judge(BIO *layer)
 
 ONION_VERDICT onion_verdict(BIO *layer, int ret)
 {
-    ONION_LAYER *l = onion_layer_of(layer);
-    ONION_VERDICT v = ret > 0 ? ONION_DONE : judge(layer);
+    ONION_VERDICT v;
 
+    if (ret > 0)
+        return ONION_DONE;
+    v = judge(layer);
     if (v == ONION_FAILED)
         fail(layer);
     else if (v == ONION_CLOSED)
         v = heard_close(layer);
-    /* What is left behind by others, or by a call that went well. */
-    if (v != ONION_FAILED)
-        onion_verdict_clean(l);
     return v;
 }
 
@@ -209,8 +202,11 @@ ONION_VERDICT onion_verdict(BIO *layer, int ret)
 ONION_VERDICT onion_verdict_of_write(BIO *layer, int ret)
 {
     ONION_LAYER *l = onion_layer_of(layer);
-    ONION_VERDICT v = ret > 0 ? ONION_DONE : judge(layer);
+    ONION_VERDICT v;
 
+    if (ret > 0)
+        return ONION_DONE;
+    v = judge(layer);
     if (v == ONION_FAILED && !is_in_error(l) && (l->broken || l->heard_close)) {
         onion_verdict_raise(layer, ONION_R_TRANSPORT_FAILED,
                             l->broken ? l->broken_why : "cannot write");

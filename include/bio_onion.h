@@ -31,8 +31,8 @@
  * BIO_should_write(stack) ask for; both may be set, poll for either then.
  * 0 or less without BIO_should_retry(): the newest entry of the error queue is
  * an ONION_R_* reason in the library number BIO_onion_error_library(), and its
- * text names the layer and the cause. The queue is empty after a call that
- * succeeds or asks for a retry; entries that were there before are dropped.
+ * text names the layer and the cause. A call that succeeds or asks for a retry
+ * leaves nothing in the queue; of a stack it also drops what was there before.
  *
  * A failure of a layer is final. It is remembered, every later call reports it
  * again, and nothing is ever read or written at a lower depth because of it.

@@ -393,6 +393,22 @@ static void row_stale_error(struct scene *x)
     ERR_clear_error();
 }
 
+/* What ERR_print_errors() does is a write for each entry of the queue. */
+static void row_print_errors(struct scene *x)
+{
+    char text[1000];
+    int i, n, lines = 0;
+
+    shaken(x, 1, 0);
+    for (i = 0; i < 3; i++)
+        test_stale_error();
+    ERR_print_errors(x->c);
+    while ((n = BIO_read(x->s, text, sizeof(text))) > 0)
+        for (i = 0; i < n; i++)
+            lines += text[i] == '\n';
+    note(x, "lines", lines);
+}
+
 static void row_flush(struct scene *x)
 {
     shaken(x, 1, 1);
@@ -438,7 +454,7 @@ const struct row io_rows[] = {
       "ex 1; count 6; number read 10",
       "idle -1 retry read; no error; ex 0; count 0; read 0 0; read 4 4; "
       "ex 1; count 6; number read 10",
-      "OpenSSL sets the count to 0 for a method of the old kind" },
+      "a count is never left undefined" },
     { "write", row_write, NULL, 0,
       "write 40000; write 0 0; ex 1; count 3; ex 0 1; count 0; "
       "number written 40003", NULL, NULL },
@@ -508,6 +524,8 @@ const struct row io_rows[] = {
     { "an error that somebody else has left", row_stale_error, NULL, 0,
       "read -1; handshake 1", "read -1 retry read; handshake 1",
       "it is not the layer's" },
+    { "ERR_print_errors() to it", row_print_errors, NULL, 0,
+      "lines 3", NULL, NULL },
     { "flush", row_flush, NULL, 0,
       "flush 1 retry read; blocked -1 retry write; again 1 retry read; "
       "no error",

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "util.h"
@@ -776,30 +777,72 @@ static void leave_reason(int lib, int reason)
     ERR_raise(lib, reason);
 }
 
+/* A layer alone, shaking hands with another over a tap. */
+struct pair {
+    BIO *layer, *cut, *peer;
+};
+
+static struct pair pair_new(void)
+{
+    struct pair t = { BIO_new(BIO_f_onion()), tap_new(),
+                      BIO_new(BIO_f_onion()) };
+    BIO *half, *other;
+
+    ck_assert(BIO_new_bio_pair(&half, 0, &other, 0));
+    BIO_push(BIO_push(t.layer, t.cut), half);
+    BIO_push(t.peer, other);
+    BIO_set_ssl(t.layer, test_ssl(1, TLS1_2_VERSION, 1), BIO_CLOSE);
+    BIO_set_ssl(t.peer, test_ssl(0, TLS1_2_VERSION, 1), BIO_CLOSE);
+    return t;
+}
+
+static void pair_shake(struct pair *t)
+{
+    while (BIO_do_handshake(t->layer) != 1) {
+        ck_assert(BIO_should_retry(t->layer));
+        ck_assert(BIO_do_handshake(t->peer) == 1 || BIO_should_retry(t->peer));
+    }
+}
+
+static void pair_free(struct pair *t)
+{
+    BIO_free_all(t->layer);
+    BIO_free_all(t->peer);
+    test_no_error();
+}
+
 /* A layer alone does not empty the queue first, so it must know what is new. */
 START_TEST(a_stale_reason_is_not_taken_for_this_one)
 {
-    BIO *half, *other, *cut = tap_new(), *layer = BIO_new(BIO_f_onion());
-    BIO *peer = BIO_new(BIO_f_onion());
+    struct pair t = pair_new();
+    const char *text;
     char c;
 
-    ck_assert(BIO_new_bio_pair(&half, 0, &other, 0));
-    BIO_push(BIO_push(layer, cut), half);
-    BIO_push(peer, other);
-    BIO_set_ssl(layer, test_ssl(1, TLS1_2_VERSION, 1), BIO_CLOSE);
-    BIO_set_ssl(peer, test_ssl(0, TLS1_2_VERSION, 1), BIO_CLOSE);
-    while (BIO_do_handshake(layer) != 1)
-        ck_assert(BIO_do_handshake(peer) == 1 || BIO_should_retry(peer));
-    tap_hold(&tap_of(cut)->in);
-    tap_of(cut)->in.end = TAP_ERROR;
+    pair_shake(&t);
+    tap_hold(&tap_of(t.cut)->in);
+    tap_of(t.cut)->in.end = TAP_ERROR;
+    errno = EACCES;
     if (_i == 0)
         leave_reason(BIO_onion_error_library(), ONION_R_CERTIFICATE_REFUSED);
     else
         leave_reason(ERR_LIB_SSL, SSL_R_UNEXPECTED_EOF_WHILE_READING);
-    test_failed_at(layer, BIO_read(layer, &c, 1), ONION_R_TRANSPORT_FAILED, 1);
-    BIO_free_all(layer);
-    BIO_free_all(peer);
+    ck_assert_int_eq(BIO_read(t.layer, &c, 1), -1);
+    ERR_peek_last_error_data(&text, NULL);
+    ck_assert_ptr_null(strstr(text, strerror(EACCES)));
+    test_failed_at(t.layer, -1, ONION_R_TRANSPORT_FAILED, 1);
+    pair_free(&t);
+}
+END_TEST
+
+START_TEST(a_handshake_leaves_nothing_in_the_queue)
+{
+    struct pair t = pair_new();
+
+    tap_of(t.cut)->litter = 1;
+    pair_shake(&t);
     test_no_error();
+    tap_of(t.cut)->litter = 0;
+    pair_free(&t);
 }
 END_TEST
 
@@ -918,6 +961,7 @@ static void queue(Suite *suite)
     test_loop(tc, a_stale_entry_changes_no_start_or_stop, 0, 2);
     test_loop(tc, a_transport_that_litters_changes_nothing, 0, 4);
     test_loop(tc, a_stale_reason_is_not_taken_for_this_one, 0, 2);
+    tcase_add_test(tc, a_handshake_leaves_nothing_in_the_queue);
     test_loop(tc, a_close_that_is_set_by_hand_is_no_boundary, 0, 2);
     tcase_add_test(tc, the_newest_entry_is_ours_though_there_are_others);
     tcase_add_test(tc, reasons_have_words);
