@@ -95,16 +95,6 @@ const unsigned char *bench_data(void)
     return data;
 }
 
-/* What is measured by a profiler, which looks for it by its name. */
-void bench_profiled(const BENCH_PEER *peer, void *const end[2],
-                    const BENCH_LOAD *load, int count);
-
-void bench_profiled(const BENCH_PEER *peer, void *const end[2],
-                    const BENCH_LOAD *load, int count)
-{
-    bench_load_send(peer, end, load, count, 0);
-}
-
 static void profile(char *argv[])
 {
     BENCH_LOAD load = { "", 0, 0, 0 };
@@ -117,7 +107,7 @@ static void profile(char *argv[])
             && bench_peers[i]->program == NULL) {
             bench_peers[i]->open(end, atoi(argv[1]));
             bench_load_send(bench_peers[i], end, &load, 4, 1);
-            bench_profiled(bench_peers[i], end, &load, atoi(argv[3]));
+            bench_load_profile(bench_peers[i], end, &load, atoi(argv[3]));
             bench_peers[i]->close(end[0]);
             bench_peers[i]->close(end[1]);
             return;

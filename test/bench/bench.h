@@ -101,6 +101,11 @@ typedef struct bench_load_st {
 /* Sends count writes; stops unless all came. check: and as they were. */
 void bench_load_send(const BENCH_PEER *peer, void *const end[2],
                      const BENCH_LOAD *load, int count, int check);
+/* The same for a profiler, which looks for the other two by their names. */
+void bench_load_profile(const BENCH_PEER *peer, void *const end[2],
+                        const BENCH_LOAD *load, int count);
+void bench_profile_put(const BENCH_PEER *peer, void *end, int size);
+void bench_profile_get(const BENCH_PEER *peer, void *end, int size);
 /* Seals and opens the same, depth times. CPU seconds. */
 double bench_limit(const BENCH_LOAD *load, int depth, int count);
 

@@ -47,6 +47,33 @@ void bench_load_send(const BENCH_PEER *peer, void *const end[2],
     }
 }
 
+static volatile int profiled;   /* keeps the next two from being folded */
+
+void bench_profile_put(const BENCH_PEER *peer, void *end, int size)
+{
+    peer->put(end, bench_data(), size);
+    profiled++;
+}
+
+void bench_profile_get(const BENCH_PEER *peer, void *end, int size)
+{
+    receive(peer, end, size);
+    profiled++;
+}
+
+void bench_load_profile(const BENCH_PEER *peer, void *const end[2],
+                        const BENCH_LOAD *load, int count)
+{
+    void (*volatile put)(const BENCH_PEER *, void *, int) = bench_profile_put;
+    void (*volatile get)(const BENCH_PEER *, void *, int) = bench_profile_get;
+
+    while (count-- > 0) {
+        put(peer, end[0], load->size);
+        get(peer, end[1], load->size);
+    }
+    profiled = 0;
+}
+
 static void seal(EVP_CIPHER_CTX *c, unsigned char *out,
                  const unsigned char *in, int len, const unsigned char iv[12])
 {
