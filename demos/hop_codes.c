@@ -71,7 +71,7 @@ static int ask(CLIENT *c, REPLY *r, const QUESTION *q)
         return 0;
     while (result == 1) {
         if (lines++ == HOP_LINES_MAX)
-            return client_blame(c, "a reply of more than 100 lines");
+            return hop_blame(c, "a reply of more than 100 lines", NULL, 0);
         result = read_line(c, r, q);
     }
     return result == 2;
@@ -154,7 +154,7 @@ static int read_capabilities(CLIENT *c)
 
     for (;;) {
         if (lines++ == HOP_LINES_MAX)
-            return client_blame(c, "more than 100 capabilities");
+            return hop_blame(c, "more than 100 capabilities", NULL, 0);
         if (!hop_line(c, HOP_LINE_MAX, "the list of capabilities"))
             return 0;
         if (strcmp(c->line.data, ".") == 0)
@@ -240,6 +240,7 @@ int hop_irc(CLIENT *c, const char *name)
     while (result == 1 && lines++ < HOP_LINES_MAX)
         result = irc_reply(c);
     if (result == 1)
-        return client_blame(c, "more than 100 lines, but no reply to STARTTLS");
+        return hop_blame(c, "more than 100 lines, but no reply to STARTTLS",
+                         NULL, 0);
     return result == 2;
 }

@@ -96,8 +96,8 @@ static void add_schemes(HTTP_HEAD *head, const char *value)
 static int spend(CLIENT *c, ALLOWANCE *left)
 {
     if (c->line.len >= left->bytes || left->lines == 0)
-        return client_blame(c, "the head of its response has more than 64 KiB "
-                            "or 100 lines");
+        return hop_blame(c, "the head of its response has more than 64 KiB "
+                            "or 100 lines", NULL, 0);
     left->bytes -= c->line.len + 1;
     left->lines--;
     return 1;
@@ -177,8 +177,8 @@ int http_head(CLIENT *c, HTTP_HEAD *head, const char *what)
         if (!read_head(c, head, &left, what))
             return 0;
         if (head->status == 101)
-            return client_blame(c, "it switches to a protocol that nobody "
-                                "asked for (101)");
+            return hop_blame(c, "it switches to a protocol that nobody "
+                                "asked for (101)", NULL, 0);
     } while (head->status < 200);
     return 1;
 }

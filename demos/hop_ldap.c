@@ -89,7 +89,7 @@ static int read_message(CLIENT *c, unsigned char **data, size_t *len)
     for (i = 0; i < more; i++)
         size = size * 256 + head[2 + i];
     if (size > MESSAGE_MAX)
-        return client_blame(c, "a message of more than 64 KiB");
+        return hop_blame(c, "a message of more than 64 KiB", NULL, 0);
     *data = OPENSSL_malloc(size + 1);
     if (*data == NULL)
         return client_fail(c, report(TOOL_NETWORK, NULL, "out of memory"));

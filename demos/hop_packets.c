@@ -151,7 +151,7 @@ static int telnet_command(CLIENT *c, unsigned char command[2], int *had)
     for (;;) {
         do {
             if ((*had)++ == TELNET_MAX)
-                return client_blame(c, "8 KiB, but no START_TLS");
+                return hop_blame(c, "8 KiB, but no START_TLS", NULL, 0);
             if (!hop_bytes(c, &byte, 1, what))
                 return 0;
         } while (byte != IAC);

@@ -29,23 +29,33 @@ void hop_show(char shown[HOP_SHOWN_SIZE], const char *text, size_t len)
     BIO_free(out);
 }
 
-int hop_blame(CLIENT *c, const char *what, const char *text, size_t len)
-{
-    char shown[HOP_SHOWN_SIZE], line[WHAT_SIZE + HOP_SHOWN_SIZE + 8];
-
-    hop_show(shown, text, len);
-    snprintf(line, sizeof(line), "%s: '%s'", what, shown);
-    return client_blame(c, line);
-}
-
-int hop_refused(CLIENT *c, const char *what, const char *text, size_t len)
+/*
+ * The hop is made in the layer that we write in, even where the peer has just
+ * closed it.
+ */
+static int say(CLIENT *c, int code, const char *what, const char *text,
+               size_t len)
 {
     char shown[HOP_SHOWN_SIZE];
 
     hop_show(shown, text, len);
-    return client_fail(c, report_at(TOOL_REFUSED, NULL,
-                                    BIO_onion_read_depth(c->stack), "%s%s%s",
-                                    what, len > 0 ? ": " : "", shown));
+    return client_fail(c, report_at(code, NULL,
+                                    BIO_onion_write_depth(c->stack),
+                                    len > 0 ? "%s: '%s'" : "%s", what,
+                                    shown));
+}
+
+int hop_blame(CLIENT *c, const char *what, const char *text, size_t len)
+{
+    char line[WHAT_SIZE];
+
+    snprintf(line, sizeof(line), "the peer broke the protocol: %s", what);
+    return say(c, TOOL_PROTOCOL, line, text, len);
+}
+
+int hop_refused(CLIENT *c, const char *what, const char *text, size_t len)
+{
+    return say(c, TOOL_REFUSED, what, text, len);
 }
 
 int hop_send(CLIENT *c, const void *data, size_t len)
@@ -87,7 +97,7 @@ static int cut_off(CLIENT *c, const char *how, const char *what,
 
     snprintf(line, sizeof(line), "it %s where %s was due", how, what);
     if (len == 0)
-        return client_blame(c, line);
+        return hop_blame(c, line, NULL, 0);
     snprintf(line, sizeof(line), "it %s in the middle of %s", how, what);
     return hop_blame(c, line, text, len);
 }

@@ -59,7 +59,7 @@ static int imap_reply(CLIENT *c, const char *tag, const char *what,
         const char *line;
 
         if (lines++ == HOP_LINES_MAX)
-            return client_blame(c, "a reply of more than 100 lines");
+            return hop_blame(c, "a reply of more than 100 lines", NULL, 0);
         if (!hop_line(c, HOP_LINE_MAX, what))
             return 0;
         line = c->line.data;
@@ -111,7 +111,7 @@ static int pop3_capabilities(CLIENT *c)
 
     for (;;) {
         if (lines++ == HOP_LINES_MAX)
-            return client_blame(c, "more than 100 capabilities");
+            return hop_blame(c, "more than 100 capabilities", NULL, 0);
         if (!hop_line(c, HOP_LINE_MAX, "the list of capabilities"))
             return 0;
         if (strcmp(c->line.data, ".") == 0)
@@ -165,7 +165,7 @@ static int skip(CLIENT *c, unsigned long n)
     char waste[512];
 
     if (n > LITERAL_MAX)
-        return client_blame(c, "a string of more than 64 KiB");
+        return hop_blame(c, "a string of more than 64 KiB", NULL, 0);
     client_begin(c);
     while (n > 0) {
         size_t some = n < sizeof(waste) ? n : sizeof(waste);
@@ -185,7 +185,7 @@ static int skip_literals(CLIENT *c)
 
     while (literal(c, &n)) {
         if (strings++ == HOP_LINES_MAX)
-            return client_blame(c, "a line of more than 100 strings");
+            return hop_blame(c, "a line of more than 100 strings", NULL, 0);
         if (!skip(c, n) || !hop_line(c, HOP_LINE_MAX, "the rest of a line"))
             return 0;
     }
@@ -218,7 +218,7 @@ static int sieve_reply(CLIENT *c, const char *what, int *offered)
 
     while (result == 1) {
         if (lines++ == HOP_LINES_MAX)
-            return client_blame(c, "a reply of more than 100 lines");
+            return hop_blame(c, "a reply of more than 100 lines", NULL, 0);
         result = sieve_line(c, what, offered);
     }
     return result == 2;

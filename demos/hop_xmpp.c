@@ -38,18 +38,18 @@ typedef struct xmpp_st {
  * ----
  */
 
-/* Goes to behind the next <. */
-static int skip_text(XMPP *x, const char *what)
+/* Goes to behind the next <. Between elements of the stream is no text. */
+static int skip_text(XMPP *x, const char *what, int blank)
 {
     char byte;
 
     do {
         if (x->text++ == TEXT_MAX)
-            return client_blame(x->c, "more than 16 KiB of text");
+            return hop_blame(x->c, "more than 16 KiB of text", NULL, 0);
         if (!hop_bytes(x->c, &byte, 1, what))
             return 0;
-        if (x->tags == 0 && strchr("< \t\r\n", byte) == NULL)
-            return hop_blame(x->c, "this is not XML", &byte, 1);
+        if (byte == '\0' || (blank && strchr("< \t\r\n", byte) == NULL))
+            return hop_blame(x->c, "this is no element of a stream", &byte, 1);
     } while (byte != '<');
     return 1;
 }
@@ -95,14 +95,14 @@ static void parse_tag(TAG *t)
     snprintf(t->name, sizeof(t->name), "%.*s", (int)len, name);
 }
 
-/* The next tag; what is the element that is due. */
-static int next_tag(XMPP *x, const char *what)
+/* The next tag. What is due is what; nothing but space before it if blank. */
+static int next_tag(XMPP *x, const char *what, int blank)
 {
     do {
         if (x->tags == TAGS_MAX)
-            return client_blame(x->c, "more than 200 tags");
+            return hop_blame(x->c, "more than 200 tags", NULL, 0);
         client_begin(x->c);
-        if (!skip_text(x, what) || !read_text(x, what))
+        if (!skip_text(x, what, blank) || !read_text(x, what))
             return 0;
         x->tags++;
         if (x->tag.text[0] == '!')
@@ -129,7 +129,7 @@ static int unlike(XMPP *x, const char *what)
 /* An <error> or <failure>: its first element says why. */
 static int refused(XMPP *x, const char *what)
 {
-    if (!x->tag.empty && !next_tag(x, "the reason of a failure"))
+    if (!x->tag.empty && !next_tag(x, "the reason of a failure", 1))
         return 0;
     return hop_refused(x->c, what, x->tag.name, strlen(x->tag.name));
 }
@@ -137,7 +137,7 @@ static int refused(XMPP *x, const char *what)
 /* The tag, or else a failure that stands in its place. */
 static int need_tag(XMPP *x, const char *name, const char *what)
 {
-    if (!next_tag(x, what))
+    if (!next_tag(x, what, 1))
         return 0;
     if (is(&x->tag, 0, name))
         return 1;
@@ -170,7 +170,7 @@ static int read_features(XMPP *x)
     if (!need_tag(x, "features", "the features of a stream"))
         return 0;
     while (!x->tag.empty && !is(&x->tag, 1, "features")) {
-        if (!next_tag(x, "the end of the features"))
+        if (!next_tag(x, "the end of the features", 0))
             return 0;
         if (is(&x->tag, 0, "starttls")
             && strstr(x->tag.text, NAMESPACE) != NULL)
@@ -191,7 +191,7 @@ static int read_go_ahead(XMPP *x)
         return unlike(x, "the reply to STARTTLS");
     if (x->tag.empty)
         return 1;
-    return next_tag(x, "the end of the reply to STARTTLS")
+    return next_tag(x, "the end of the reply to STARTTLS", 1)
         && (is(&x->tag, 1, "proceed")
             || unlike(x, "the end of the reply to STARTTLS"));
 }
