@@ -47,7 +47,7 @@ static int say(CLIENT *c, int code, const char *what, const char *text,
 
 int hop_blame(CLIENT *c, const char *what, const char *text, size_t len)
 {
-    char line[WHAT_SIZE];
+    char line[WHAT_SIZE + 32];
 
     snprintf(line, sizeof(line), "the peer broke the protocol: %s", what);
     return say(c, TOOL_PROTOCOL, line, text, len);
