@@ -29,9 +29,11 @@ const char *file_directory_trouble(const char *name)
 {
     struct stat s;
 
-    if (stat(name, &s) == -1 || access(name, R_OK | X_OK) == -1)
+    if (stat(name, &s) == -1)
         return strerror(errno);
-    return S_ISDIR(s.st_mode) ? NULL : strerror(ENOTDIR);
+    if (!S_ISDIR(s.st_mode))
+        return strerror(ENOTDIR);
+    return access(name, R_OK | X_OK) == -1 ? strerror(errno) : NULL;
 }
 
 /* Up to size bytes. -1 with errno if it cannot be read. */

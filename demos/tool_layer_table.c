@@ -148,6 +148,7 @@ const LAYER_PAIR layer_contradictions[] = {
     { "insecure", "verify_ip" },
     { "insecure", "verify_return_error" },
     { "noservername", "servername" },
+    { "pin", "psk" },
     { "no-CAfile", "CAfile" },
     { "no-CApath", "CApath" },
     { "no-CAstore", "CAstore" },

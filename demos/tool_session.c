@@ -27,7 +27,10 @@ typedef struct context_st {
     unsigned int len;
 } CONTEXT;
 
-/* OpenSSL resumes no session in another context, at either end. */
+/*
+ * A server resumes no session in another context. A client has none, since a
+ * pre-shared key would not be of it; but what it writes down has one.
+ */
 static CONTEXT context_of(int layer)
 {
     CONTEXT c;
@@ -73,13 +76,22 @@ static const char *write_pem(const char *name, SSL_SESSION *session)
     return trouble;
 }
 
+/* Writes down what must be known of it besides. */
+static int mark(const SESSION *s, SSL_SESSION *session)
+{
+    CONTEXT c = context_of(s->layer);
+
+    return SSL_SESSION_set1_id_context(session, c.id, c.len) == 1
+        && (!s->l->insecure || SSL_SESSION_set1_ticket_appdata(
+                session, UNVERIFIED, strlen(UNVERIFIED)) == 1);
+}
+
 static void write_out(const SESSION *s, const SSL_SESSION *session)
 {
     SSL_SESSION *own = SSL_SESSION_dup(session);
     const char *trouble = "no memory";
 
-    if (own != NULL && (!s->l->insecure || SSL_SESSION_set1_ticket_appdata(
-                            own, UNVERIFIED, strlen(UNVERIFIED)) == 1))
+    if (own != NULL && mark(s, own))
         trouble = write_pem(s->l->sess_out, own);
     if (trouble != NULL)
         report_layer(TOOL_USAGE, s->layer, NULL, "cannot write the session to "
@@ -199,25 +211,31 @@ static const char *trouble_with(SESSION *s, SSL *ssl, int layer,
                                            "name";
 }
 
-static int offer(SESSION *s, SSL *ssl, int layer)
+static int offer(SESSION *s, SSL *ssl)
+{
+    static const unsigned char none[1];
+
+    return SSL_SESSION_set1_id_context(s->session, none, 0)
+        && SSL_set_session(ssl, s->session);
+}
+
+static int use_in_server(SSL *ssl, int layer)
 {
     CONTEXT c = context_of(layer);
 
-    return SSL_SESSION_set1_id_context(s->session, c.id, c.len)
-        && SSL_set_session(ssl, s->session);
+    return SSL_set_session_id_context(ssl, c.id, c.len);
 }
 
 int session_use(SESSION *s, SSL *ssl, int layer, const VERIFY *v,
                 const char *peer)
 {
-    CONTEXT c = context_of(layer);
     const char *trouble;
 
-    if (SSL_set_session_id_context(ssl, c.id, c.len) != 1)
-        return 0;
-    if (s->layer == 0 && !SSL_is_server(ssl))
+    if (SSL_is_server(ssl))
+        return use_in_server(ssl, layer);
+    if (s->layer == 0)
         s->layer = layer;
-    if (SSL_is_server(ssl) || s->layer != layer)
+    if (s->layer != layer)
         return 1;
     if (SSL_set_ex_data(ssl, session_index, s) != 1)
         return 0;
@@ -225,7 +243,7 @@ int session_use(SESSION *s, SSL *ssl, int layer, const VERIFY *v,
         return 1;
     trouble = trouble_with(s, ssl, layer, v);
     if (trouble == NULL)
-        return offer(s, ssl, layer);
+        return offer(s, ssl);
     report_layer(TOOL_OK, layer, peer, "the session %s is not offered: %s",
                  s->keep || s->l->sess_in == NULL ? "before" : s->l->sess_in,
                  trouble);
