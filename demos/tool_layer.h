@@ -57,10 +57,11 @@ typedef struct layer_options_st {
     STRINGS ticket_keys;
     const char *early_data;
 
-    /* Of a hop to a proxy. */
+    /* Of a hop. */
     const char *proxy_user;
     const char *proxy_pass;     /* a source, see tool_pass.h */
     STRINGS proxy_header;
+    const char *name;           /* what a -starttls says */
 
     /* What SSL_CONF_cmd() knows, in the order in which it was given. */
     struct {

@@ -106,6 +106,9 @@ const OPTION layer_table[] = {
       "of the password of the user, as for -pass" },
     { "proxy_header", OPTION_LIST, OF(proxy_header), 0, 0, "line",
       "one more line in the head of CONNECT" },
+    OPTION_TITLE("To the server of a -starttls:"),
+    { "name", OPTION_STRING, OF(name), 0, 0, "name",
+      "the name to give, or with xmpp to ask for" },
     OPTION_END
 };
 
@@ -128,7 +131,7 @@ static const char *const families[][FAMILY_MAX] = {
 int layer_is_of_hop(const OPTION *o)
 {
     return o->kind != OPTION_HEADING && o->offset >= OF(proxy_user)
-        && o->offset <= OF(proxy_header);
+        && o->offset <= OF(name);
 }
 
 const char *const *layer_family(const char *name)
@@ -160,6 +163,5 @@ const LAYER_PAIR layer_needs[] = {
     { "cert_chain", "cert" },
     { "pass", "cert" },
     { "psk_identity", "psk" },
-    { "proxy_pass", "proxy_user" },
     { NULL, NULL }
 };
