@@ -118,7 +118,7 @@ static int hear(CLIENT *c)
         return client_blame(c, "a line without end");
     default:
         state_show(c);
-        return client_fail(c, report_stack(NULL, c->stack));
+        return client_report_stack(c);
     }
 }
 

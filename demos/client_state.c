@@ -33,13 +33,10 @@ static const char *what(const CLIENT *c, int event)
     }
 }
 
-static void on_event(BIO *stack, int event, int layer, SSL *ssl, void *arg)
+void state_event(CLIENT *c, int event, int layer)
 {
-    CLIENT *c = arg;
-
-    (void)stack;
-    (void)ssl;
-    BIO_printf(c->captions, "-- layer %d: %s\n", layer, what(c, event));
+    if (c->captions != NULL)
+        BIO_printf(c->captions, "-- layer %d: %s\n", layer, what(c, event));
 }
 
 void state_note(CLIENT *c, const char *text)
@@ -61,8 +58,6 @@ void state_show(CLIENT *c)
 
     if (c->captions == NULL)
         return;
-    if (c->stack != NULL)
-        BIO_onion_set_callback(c->stack, on_event, c);
     len = BIO_get_mem_data(c->captions, &text);
     if (len <= 0)
         return;

@@ -9,8 +9,11 @@
 
 # include "client_talk.h"
 
-/* From now on what happens to the layers of c->stack is noted. */
+/* From now on what happens to the layers is noted. */
 int state_begin(CLIENT *c);
+
+/* Notes an ONION_EVENT_. */
+void state_event(CLIENT *c, int event, int layer);
 
 /* Shows what was noted, and the chain; nothing if nothing was. */
 void state_show(CLIENT *c);

@@ -7,12 +7,15 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include "bio_onion.h"
+#include "client_progress.h"
 #include "client_state.h"
 #include "client_talk.h"
 #include "tool_report.h"
@@ -23,18 +26,76 @@ int client_fail(CLIENT *c, int code)
     return 0;
 }
 
+/* Who is at the other end of what is said now. */
+static void client_place(const CLIENT *c, char out[URL_PLACE_SIZE])
+{
+    if (c->at->host[0] != '\0')
+        url_place(out, c->at->host, c->at->port);
+    else
+        snprintf(out, URL_PLACE_SIZE, "%s", c->route.path);
+}
+
+static const char *peer_of(void *arg, int layer)
+{
+    CLIENT *c = arg;
+
+    return c->peer[layer][0] != '\0' ? c->peer[layer] : NULL;
+}
+
+#define TEXT_SIZE 1024
+
+static int note_layer(CLIENT *c, int code, int layer)
+{
+    if (code != TOOL_OK)
+        c->failed_layer = layer;
+    return layer;
+}
+
+int client_report(CLIENT *c, int code, const char *fmt, ...)
+{
+    char text[TEXT_SIZE], at[URL_PLACE_SIZE];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    client_place(c, at);
+    progress_clear(c);
+    return report_layer(code, note_layer(c, code,
+                                         BIO_onion_read_depth(c->stack)),
+                        at, "%s", text);
+}
+
+int client_report_layer(CLIENT *c, int code, int layer, const char *fmt, ...)
+{
+    char text[TEXT_SIZE];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    progress_clear(c);
+    return report_layer(code, note_layer(c, code, layer), peer_of(c, layer), "%s", text);
+}
+
+int client_report_stack(CLIENT *c)
+{
+    progress_clear(c);
+    c->failed_layer = BIO_onion_failed_layer(c->stack, NULL);
+    return client_fail(c, report_stack_of(c->stack, peer_of, c));
+}
+
 int client_blame(CLIENT *c, const char *what)
 {
-    return client_fail(c, report_at(TOOL_PROTOCOL, NULL,
-                                    BIO_onion_read_depth(c->stack),
-                                    "the peer broke the protocol: %s", what));
+    return client_fail(c, client_report(c, TOOL_PROTOCOL, "the peer broke the "
+                                        "protocol: %s", what));
 }
 
 /* What the library has just failed to do. */
 static int failed(CLIENT *c)
 {
     state_show(c);
-    return client_fail(c, report_stack(NULL, c->stack));
+    return client_report_stack(c);
 }
 
 /* Waiting
@@ -47,7 +108,7 @@ void client_begin(CLIENT *c)
 }
 
 /* Polls for what the last call asked for. 0: -timeout is over. */
-static int wait_for_socket(CLIENT *c)
+static int wait_for_socket(CLIENT *c, const char *what)
 {
     struct pollfd p = { .fd = c->fd };
     long long left = c->deadline - net_now();
@@ -62,7 +123,8 @@ static int wait_for_socket(CLIENT *c)
     }
     if (BIO_should_write(c->stack))
         p.events |= POLLOUT;
-    (void)poll(&p, 1, (int)left);
+    if (poll(&p, 1, progress_wait(c, left)) == 0)
+        progress_show(c, what);
     return 1;
 }
 
@@ -71,12 +133,11 @@ int client_again(CLIENT *c, const char *what)
 {
     if (!BIO_should_retry(c->stack))
         return failed(c);
-    if (wait_for_socket(c))
+    if (wait_for_socket(c, what))
         return 1;
-    return client_fail(c, report_at(TOOL_NETWORK, NULL,
-                                    BIO_onion_read_depth(c->stack),
-                                    "%s: nothing from the peer for %d s; see "
-                                    "-timeout", what, c->timeout));
+    return client_fail(c, client_report(c, TOOL_NETWORK, "%s: nothing from "
+                                        "the peer for %d s; see -timeout",
+                                        what, c->timeout));
 }
 
 /* Opening and closing
@@ -96,21 +157,49 @@ static int make_stack(CLIENT *c)
     return client_fail(c, TOOL_NETWORK);
 }
 
-static int start(CLIENT *c, int as_client)
+/* NULL has been reported. */
+static SSL *new_ssl(CLIENT *c, int group, int as_client, int layer)
 {
-    int layer = BIO_onion_write_depth(c->stack) + 1;
-    int group = tls_group_of_layer(&c->tls, layer);
-    SSL *ssl = as_client
-        ? tls_new_client(&c->tls, group, layer, c->place.host)
-        : tls_new_server(&c->tls, group, layer);
+    const char *host = c->at->host[0] != '\0' ? c->at->host : NULL;
+    SSL *ssl = as_client ? tls_new_client(&c->tls, group, layer, host)
+                         : tls_new_server(&c->tls, group, layer);
 
     if (ssl == NULL)
-        return client_fail(c, report_at(TOOL_TLS, NULL, layer, "%s",
-                                        report_openssl()));
+        client_fail(c, client_report_layer(c, TOOL_TLS, layer, "%s",
+                                           report_openssl()));
+    return ssl;
+}
+
+static int start(CLIENT *c, int group, int as_client)
+{
+    int layer = BIO_onion_write_depth(c->stack) + 1;
+    SSL *ssl;
+
+    if (layer <= ONION_MAX_DEPTH)
+        client_place(c, c->peer[layer]);
+    ssl = new_ssl(c, group, as_client, layer);
+    if (ssl == NULL)
+        return 0;
+    if (layer <= ONION_MAX_DEPTH) {
+        c->group[layer] = group;
+        facts_of_new(c, layer, ssl);
+    }
     if (BIO_onion_start_tls(c->stack, ssl, NULL, 0) == 1)
         return 1;
     SSL_free(ssl);
     return failed(c);
+}
+
+/* Nothing is said in a layer before this. */
+static int greet(CLIENT *c)
+{
+    int layer = BIO_onion_write_depth(c->stack);
+
+    if (tls_greet(&c->tls, c->group[layer], BIO_onion_get0_ssl(c->stack, layer),
+                  layer, c->peer[layer]))
+        return 1;
+    c->failed_layer = layer;
+    return client_fail(c, TOOL_TLS);
 }
 
 static int handshake(CLIENT *c)
@@ -119,38 +208,63 @@ static int handshake(CLIENT *c)
     while (BIO_do_handshake(c->stack) <= 0)
         if (!client_again(c, "handshake"))
             return 0;
+    progress_clear(c);
+    facts_take(c);
     state_show(c);
-    return 1;
+    return greet(c);
 }
 
-int client_open(CLIENT *c, int layers)
+static void on_event(BIO *stack, int event, int layer, SSL *ssl, void *arg)
 {
-    int i;
+    (void)stack;
+    (void)ssl;
+    /* What is removed can be asked for the last time. */
+    if (event == ONION_EVENT_REMOVED)
+        facts_take(arg);
+    state_event(arg, event, layer);
+}
 
-    c->fd = net_connect(&c->place, 1000 * c->timeout);
+static int open_socket(CLIENT *c)
+{
+    return c->route.path != NULL
+        ? net_connect_path(c->route.path, 1000 * c->timeout)
+        : net_connect(&c->route.first, 1000 * c->timeout);
+}
+
+int client_connect(CLIENT *c)
+{
+    c->fd = open_socket(c);
     if (c->fd == -1)
         return client_fail(c, TOOL_NETWORK);
     if (!make_stack(c))
         return 0;
+    client_place(c, c->peer[0]);
+    net_name(c->fd, 1, c->address);
     BIO_onion_set_max_depth(c->stack, ONION_MAX_DEPTH);
+    facts_begin(c);
+    BIO_onion_set_callback(c->stack, on_event, c);
     state_note(c, "connected");
     state_show(c);
-    for (i = 0; i < layers; i++)
-        if (!start(c, 1))
-            return 0;
-    return layers == 0 || handshake(c);
+    return 1;
 }
 
-void client_free(CLIENT *c)
+void client_disconnect(CLIENT *c)
 {
     if (c->stack != NULL)
         BIO_onion_set_callback(c->stack, NULL, NULL);
     BIO_free_all(c->stack);
+    c->stack = NULL;
+    if (c->fd != -1)
+        close(c->fd);
+    c->fd = -1;
+}
+
+void client_free(CLIENT *c)
+{
+    client_disconnect(c);
     BIO_free(c->captions);
     line_free(&c->line);
     tls_free(&c->tls);
-    if (c->fd != -1)
-        close(c->fd);
 }
 
 /* Lines
@@ -190,13 +304,16 @@ int client_cross(CLIENT *c)
     int expected = layer > BIO_onion_write_depth(c->stack);
 
     if (c->line.len > 0)
-        return client_fail(c, report_at(TOOL_PROTOCOL, NULL, layer, "the peer "
-                                        "closed it in mid-line"));
+        return client_fail(c, client_report_layer(c, TOOL_PROTOCOL, layer,
+                                                  "closed by the peer in "
+                                                  "mid-line"));
     if (!expected && !c->attended)
-        return client_fail(c, report_at(TOOL_PROTOCOL, NULL, layer, "the peer "
-                                        "closed it, and was not asked to"));
+        return client_fail(c, client_report_layer(c, TOOL_PROTOCOL, layer,
+                                                  "closed by the peer, which "
+                                                  "was not asked to"));
     if (!expected)
-        report_at(TOOL_OK, NULL, layer, "closed by the peer, going on outside");
+        client_report_layer(c, TOOL_OK, layer,
+                            "closed by the peer, going on outside");
     return client_follow(c);
 }
 
@@ -276,9 +393,16 @@ void client_show(CLIENT *c)
  * ------
  */
 
+int client_start_as(CLIENT *c, int group, int as_client)
+{
+    return start(c, group, as_client) && handshake(c);
+}
+
 int client_start(CLIENT *c, int as_client)
 {
-    return start(c, as_client) && handshake(c);
+    int layer = BIO_onion_write_depth(c->stack) + 1;
+
+    return client_start_as(c, tls_group_of_layer(&c->tls, layer), as_client);
 }
 
 int client_stop(CLIENT *c, int depth, int *both)

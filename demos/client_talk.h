@@ -13,29 +13,45 @@
 # define CLIENT_TALK_H
 
 # include <stddef.h>
+# include "client_facts.h"
+# include "client_route.h"
+# include "hop_url.h"
 # include "tool_line.h"
 # include "tool_net.h"
+# include "tool_report.h"
 # include "tool_tls.h"
+# include "tool_watch.h"
 
 typedef enum { STOP_PASSIVE, STOP_ACTIVE, STOP_EARLY } STOP_MODE;
 
 typedef struct client_st {
     GROUPS groups;
     TLS_LAYERS tls;
-    NET_PLACE place;        /* where to; its host is the name to verify */
+    WATCH watch;
+    ROUTE route;
+    int required;           /* depth below which the peer must not close */
     int timeout;            /* seconds without progress */
+    int quiet;              /* nothing but the peer's bytes, and failures */
+    int progress;           /* somebody waits at a terminal */
     STOP_MODE stop;
     int strict;             /* -script: each reply must be what it should */
     int attended;           /* somebody types the lines at a terminal */
     int escape;             /* and somebody reads them at one */
 
-    int fd;                 /* -1 before client_open() */
-    BIO *stack;             /* NULL before client_open() */
+    int fd;                 /* -1 before client_connect() */
+    BIO *stack;             /* NULL before client_connect() */
+    const NET_PLACE *at;    /* who is at the other end of what is said now */
+    char peer[ONION_MAX_DEPTH + 1][URL_PLACE_SIZE];     /* of each layer */
+    char address[NET_NAME_SIZE];    /* that the connection has gone to */
+    FACTS facts;            /* of each layer that there was */
+    int group[ONION_MAX_DEPTH + 1];     /* whose options a layer has */
     BIO *out;               /* standard output */
     BIO *captions;          /* what -state has not yet shown; NULL without */
     LINE line;              /* the last line received, or a part of it */
     int code;               /* to exit with */
+    int failed_layer;       /* what the last report was about; 0: no layer */
     int refused;            /* the peer has answered ERR, and it went on */
+    int shown;              /* the length of the progress that is shown */
     int dropping;           /* in client_drop() */
     unsigned long max_depth;    /* what CAPA said; 0 if not asked */
     long long deadline;     /* of what is under way */
@@ -43,6 +59,17 @@ typedef struct client_st {
 
 /* Sets the exit code. Returns 0. */
 int client_fail(CLIENT *c, int code);
+
+/* Reports something of what is being said. Returns code. */
+int client_report(CLIENT *c, int code, const char *fmt, ...)
+    REPORT_FORMAT(3, 4);
+
+/* The same of a layer. */
+int client_report_layer(CLIENT *c, int code, int layer, const char *fmt, ...)
+    REPORT_FORMAT(4, 5);
+
+/* Reports that the last call on the stack has failed. Returns 0. */
+int client_report_stack(CLIENT *c);
 
 /* Reports that the peer has not done as the protocol says. Returns 0. */
 int client_blame(CLIENT *c, const char *what);
@@ -56,7 +83,12 @@ int client_again(CLIENT *c, const char *what);
 /* -timeout begins anew. */
 void client_begin(CLIENT *c);
 
-int client_open(CLIENT *c, int layers);
+/* To where the route begins, with a stack that has no layer yet. */
+int client_connect(CLIENT *c);
+
+/* Ends the connection, without a wait. */
+void client_disconnect(CLIENT *c);
+
 void client_free(CLIENT *c);
 
 /* Sends the text and LF in one write. */
@@ -71,7 +103,11 @@ int client_poll_line(CLIENT *c, size_t max);
 /* Shows what was received. */
 void client_show(CLIENT *c);
 
-/* Starts a layer as TLS client, or else server, and shakes hands. */
+/*
+ * Starts a layer as TLS client, or else server, with c->at, and shakes hands.
+ * Its options are those of the group, or in client_start() of its -layer.
+ */
+int client_start_as(CLIENT *c, int group, int as_client);
 int client_start(CLIENT *c, int as_client);
 
 /*

@@ -42,14 +42,15 @@ static int wrong(TURN *t, const char *must, size_t must_len)
     const LINE *l = &t->c->line;
 
     if (line_is_refusal(l->data, l->len)) {
-        report_at(TOOL_REFUSED, NULL, t->depth, "the peer refused '%.*s': "
-                  "%.*s", shown_length(t->len), t->text, shown_length(l->len),
-                  l->data);
+        client_report_layer(t->c, TOOL_REFUSED, t->depth, "the peer refused "
+                            "'%.*s': %.*s", shown_length(t->len), t->text,
+                            shown_length(l->len), l->data);
         return client_fail(t->c, TOOL_REFUSED);
     }
-    report_at(TOOL_PROTOCOL, NULL, t->depth, "the reply to '%.*s' must be "
-              "'%.*s', but is '%.*s'", shown_length(t->len), t->text,
-              shown_length(must_len), must, shown_length(l->len), l->data);
+    client_report_layer(t->c, TOOL_PROTOCOL, t->depth, "the reply to '%.*s' "
+                        "must be '%.*s', but is '%.*s'", shown_length(t->len),
+                        t->text, shown_length(must_len), must,
+                        shown_length(l->len), l->data);
     return client_fail(t->c, TOOL_PROTOCOL);
 }
 
@@ -304,8 +305,7 @@ static int expect_cut(TURN *t, int layer)
     state_show(c);
     if (BIO_onion_failed_layer(c->stack, &reason) != layer
         || reason != ONION_R_TRUNCATED)
-        return client_fail(c, report_stack("not the truncation that was due",
-                                           c->stack));
+        return client_report_stack(c);
     BIO_printf(c->out, "< layer %d truncated, as it had to be\n", layer);
     (void)BIO_flush(c->out);
     ERR_clear_error();

@@ -1,45 +1,110 @@
 /*
- * onion_client.c - a client that starts and stops layers of TLS on request.
+ * onion_client.c - a client of TLS within TLS, over any number of hops.
  *
  * SPDX-License-Identifier: Apache-2.0
  *
- * Lines are typed, piped, or given as a script whose replies are checked. Its
- * exit codes are in tool_report.h, and in what -help prints.
+ * Its manual is onion_client.1; its exit codes are in tool_report.h too.
  */
 
 #define _POSIX_C_SOURCE 200809L
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include "bio_onion.h"
+#include "client_describe.h"
+#include "client_hops.h"
 #include "client_input.h"
+#include "client_json.h"
+#include "client_reconnect.h"
 #include "client_script.h"
+#include "client_session.h"
 #include "client_state.h"
 #include "client_talk.h"
-#include "tool_net.h"
-#include "tool_report.h"
+#include "hop_starttls.h"
+#include "tool_pass.h"
 
 typedef struct arguments_st {
     const char *connect;
+    const char *path;
+    int ipv4, ipv6;
+    int layers;
+    int verbs;
     const char *script;
     const char *stop;
-    int line;
-    int layers;
+    int brief;
+    int quiet;
+    int json;
     int state;
-    int timeout;
+    int crlf;
+    int ign_eof;
+    int nocommands;
+    int reconnect;
+    int require_depth;      /* -1 if not given */
+    int timeout;            /* 0 if not given */
+    WATCH watch;
 } ARGUMENTS;
 
 #define OF(field) offsetof(ARGUMENTS, field)
+#define DEFAULT_TIMEOUT 10
 
 static const OPTION table[] = {
+    OPTION_TITLE("Where to:"),
     { "connect", OPTION_STRING, OF(connect), 0, 0, "host:port",
-      "connect there; the host is also the name to verify,\n"
-      "unless -verify_hostname or -servername gives one" },
-    { "line", OPTION_SET, OF(line), 0, 1, NULL,
-      "speak the line protocol (this is so anyway)" },
+      "connect there (default: to the first hop)" },
+    { "unix", OPTION_STRING, OF(path), 0, 0, "path",
+      "connect to this socket" },
+    { "4", OPTION_SET, OF(ipv4), 0, 1, NULL, "use IPv4 only" },
+    { "6", OPTION_SET, OF(ipv6), 0, 1, NULL, "use IPv6 only" },
+    OPTION_TITLE("The hops, in this order and any number; what follows one\n"
+                 "is of its layer:"),
+    { "via", OPTION_GROUP_WITH, 0, HOP_VIA, 0, "url",
+      "a proxy, https://[user@]host[:port] or http://...:\n"
+      "CONNECT to the next hop" },
+    { "push", OPTION_GROUP, 0, HOP_PUSH, 0, NULL, "TLS at once" },
+    { "starttls", OPTION_GROUP_WITH, 0, HOP_STARTTLS, 0, "protocol",
+      "TLS after STARTTLS of\n" HOP_STARTTLS_NAMES },
+    { "line", OPTION_GROUP, 0, HOP_LINE, 0, NULL,
+      "TLS after STARTTLS of the line protocol" },
+    { "dest", OPTION_GROUP_WITH, 0, HOP_DEST, 0, "url",
+      "the destination, https://host[:port], or\n"
+      "tcp://host:port without TLS" },
+    { "layer", OPTION_GROUP, 0, HOP_LAYER, 0, NULL,
+      "no hop: what follows is of the next layer that is\n"
+      "started later; the last one, of all deeper ones too" },
     { "layers", OPTION_NUMBER, OF(layers), 0, ONION_MAX_DEPTH, "n",
-      "start n layers at once, as TLS client (default 0)" },
+      "n times -push, with the options of the -layer" },
+    OPTION_TITLE("The session:"),
+    { "brief", OPTION_SET, OF(brief), 0, 1, NULL,
+      "describe each layer in a line" },
+    { "quiet", OPTION_SET, OF(quiet), 0, 1, NULL,
+      "nothing on stdout but what the peer sends, no\n"
+      "commands, and failures only on stderr" },
+    { "json", OPTION_SET, OF(json), 0, 1, NULL,
+      "nothing on stdout but an object that describes the\n"
+      "layers, at the end" },
+    { "nocommands", OPTION_SET, OF(nocommands), 0, 1, NULL,
+      "do not take a letter alone in its line for a command" },
+    { "crlf", OPTION_SET, OF(crlf), 0, 1, NULL, "send a newline as CR LF" },
+    { "ign_eof", OPTION_SET, OF(ign_eof), 0, 1, NULL,
+      "the end of the input closes nothing; no commands" },
+    { "timeout", OPTION_NUMBER, OF(timeout), 1, 86400, "seconds",
+      "give up when the peer owes something and sends\n"
+      "nothing for so long (default 10)" },
+    { "require_depth", OPTION_NUMBER, OF(require_depth), 0, ONION_MAX_DEPTH,
+      "n", "the peer must not close more layers than leaves n\n"
+      "(default: it must close none of the hops')" },
+    { "reconnect", OPTION_SET, OF(reconnect), 0, 1, NULL,
+      "connect five times more, with the sessions of all\n"
+      "layers" },
+    { "state", OPTION_SET, OF(state), 0, 1, NULL,
+      "draw the chain of layers after each change" },
+    OPTION_TITLE("The line protocol:"),
+    { "verbs", OPTION_SET, OF(verbs), 0, 1, NULL,
+      "speak it, from then on (-line and -script do too)" },
     { "script", OPTION_STRING, OF(script), 0, 0, "'a;b;c'",
       "send these lines, check each reply to each byte,\n"
       "and exit with 0 only if all were right" },
@@ -47,23 +112,22 @@ static const OPTION table[] = {
       "after STOPTLS: passive (wait for the server's\n"
       "close_notify; the default), active (close, then wait)\n"
       "or early (close, and go on without waiting)" },
-    { "state", OPTION_SET, OF(state), 0, 1, NULL,
-      "draw the chain of layers after each change" },
-    { "timeout", OPTION_NUMBER, OF(timeout), 1, 86400, "seconds",
-      "give up when the peer owes something and sends\n"
-      "nothing for so long (default 10)" },
-    { "layer", OPTION_GROUP, 0, 0, 0, NULL,
-      "the options that follow are of the next layer; behind\n"
-      "the last -layer, of all deeper ones too" },
+    OPTION_TITLE("To see more:"),
+    WATCH_OPTIONS(OF(watch)),
     OPTION_END
 };
 
 static const char usage[] =
-    "Usage: onion_client -connect host:port [options] [-layer ...]...\n"
-    "A client that starts and stops layers of TLS within TLS on request.\n"
-    "Lines come from standard input or -script: CAPA, STARTTLS, RSTARTTLS, "
-    "STOPTLS,\nSTOPTLS+, STOPTLS!, BULK n, MULTI n, INFO, QUIT, DROP, "
-    "DROPOUTER or any text.\n";
+    "Usage: onion_client [-connect host:port | -unix path] [options]\n"
+    "                    [-via url | -push | -starttls protocol | -line |\n"
+    "                     -dest url [options of the layer]]...\n"
+    "A client of TLS within TLS: through proxies, and beyond them. What is "
+    "typed\ngoes out, what comes in is shown; ? alone in its line lists the "
+    "commands.\n";
+
+/* The options
+ * -----------
+ */
 
 static int mistake(const char *text)
 {
@@ -84,48 +148,184 @@ static int set_stop(CLIENT *c, const char *how)
     return 1;
 }
 
-static int check(const ARGUMENTS *a, CLIENT *c)
+/* Options of which only one can be given. */
+static int check_ways(const ARGUMENTS *a)
 {
-    if (a->connect == NULL)
-        return mistake("-connect is needed");
-    c->timeout = a->timeout;
+    int verbs = a->verbs || a->script != NULL;
+
+    if (a->ipv4 && a->ipv6)
+        return mistake("-6 contradicts -4");
+    if (a->quiet + a->brief + a->json > 1)
+        return mistake("-quiet, -brief and -json contradict each other");
+    if (verbs && (a->quiet || a->json))
+        return mistake("-verbs and -script contradict -quiet and -json");
+    if (verbs && (a->crlf || a->ign_eof || a->nocommands))
+        return mistake("-verbs and -script contradict -crlf, -ign_eof and "
+                       "-nocommands");
+    if (verbs && a->reconnect)
+        return mistake("-verbs and -script contradict -reconnect");
+    if (a->quiet && a->state)
+        return mistake("-state contradicts -quiet");
+    if (a->json && a->state)
+        return mistake("-state contradicts -json");
+    return 1;
+}
+
+static int check_required(ARGUMENTS *a, CLIENT *c)
+{
+    c->required = a->require_depth;
+    if (c->required <= c->route.depth)
+        return 1;
+    report(TOOL_USAGE, NULL, "-require_depth %d is more than the %d layers "
+           "that are asked for", c->required, c->route.depth);
+    return 0;
+}
+
+static void set_client(ARGUMENTS *a, CLIENT *c)
+{
+    c->timeout = a->timeout != 0 ? a->timeout : DEFAULT_TIMEOUT;
     c->strict = a->script != NULL;
     c->attended = !c->strict && isatty(STDIN_FILENO);
-    c->escape = isatty(STDOUT_FILENO);
-    return set_stop(c, a->stop) && net_parse(&c->place, a->connect, 1)
-        && (a->script == NULL || script_check(a->script))
-        && tls_load(&c->tls, &c->groups);
+    c->escape = !a->quiet && isatty(STDOUT_FILENO);
+    c->quiet = a->quiet || a->json;
+    c->progress = !c->quiet && isatty(STDERR_FILENO);
+    c->watch = a->watch;
+    if (a->ipv4 || a->ipv6)
+        net_family(a->ipv4 ? AF_INET : AF_INET6);
+    /* A -line hop leads to a conversation by the line protocol. */
+    if (!a->quiet && !a->json && hops_have_line(c))
+        a->verbs = 1;
+    a->verbs |= c->strict;
+    /* There the depth is for the two sides to agree upon. */
+    if (c->required == -1)
+        c->required = a->verbs ? 0 : c->route.depth;
+}
+
+static int check(ARGUMENTS *a, CLIENT *c)
+{
+    if (!check_ways(a) || !set_stop(c, a->stop)
+        || (a->script != NULL && !script_check(a->script))
+        || !route_make(&c->route, &c->groups, a->connect, a->path, a->layers)
+        || !check_required(a, c))
+        return 0;
+    set_client(a, c);
+    if (a->stop != NULL && !a->verbs)
+        return mistake("-stop is useless without -verbs");
+    return hops_check(c) && tls_load(&c->tls, &c->groups)
+        && watch_open(&c->watch);
+}
+
+/* The conversation
+ * ----------------
+ */
+
+static void converse(const ARGUMENTS *a, CLIENT *c)
+{
+    SESSION_OPTIONS o = {
+        .commands = !a->quiet && !a->ign_eof && !a->nocommands,
+        .crlf = a->crlf,
+        .ign_eof = a->ign_eof,
+        .mute = a->json,
+        .pipe = a->quiet,
+        .patient = a->quiet && a->timeout == 0
+    };
+
+    if (a->script != NULL)
+        script_run(c, a->script);
+    else if (a->verbs)
+        input_run(c);
+    else
+        session_run(c, &o);
+}
+
+static void describe(const ARGUMENTS *a, CLIENT *c)
+{
+    if (a->brief)
+        describe_brief(c);
+    else if (!a->quiet && !a->json && !a->verbs)
+        describe_all(c);
+}
+
+static int connect_once(const ARGUMENTS *a, CLIENT *c)
+{
+    if (!hops_walk(c))
+        return 0;
+    BIO_onion_set_min_depth(c->stack, c->required);
+    describe(a, c);
+    return 1;
+}
+
+/* As s_client does. */
+#define RECONNECTIONS   5
+
+static int connect_all(const ARGUMENTS *a, CLIENT *c)
+{
+    int i;
+
+    if (a->reconnect)
+        tls_keep_sessions(&c->tls);
+    if (!connect_once(a, c))
+        return 0;
+    for (i = 0; a->reconnect && i < RECONNECTIONS; i++)
+        if (!reconnect_begin(c) || !connect_once(a, c))
+            return 0;
+    return 1;
 }
 
 static int run(const ARGUMENTS *a, CLIENT *c)
 {
-    net_ignore_sigpipe();
-    c->out = BIO_new_fp(stdout, BIO_NOCLOSE);
-    if (c->out == NULL || (a->state && !state_begin(c)))
+    if (a->state && !state_begin(c))
         return report(TOOL_NETWORK, NULL, "%s", report_openssl());
-    if (client_open(c, a->layers)) {
-        if (a->script != NULL)
-            script_run(c, a->script);
-        else
-            input_run(c);
-    }
+    if (connect_all(a, c))
+        converse(a, c);
+    facts_take(c);
     return c->code == TOOL_OK && c->refused ? TOOL_REFUSED : c->code;
+}
+
+static int tell(CLIENT *c)
+{
+    if (json_write(c, c->out))
+        return c->code;
+    return report(TOOL_USAGE, NULL, "cannot write to the output: %s",
+                  strerror(errno));
+}
+
+/*
+ * A file or a socket that is opened must not become one of these. What is
+ * closed has nothing to read, and cannot be written to.
+ */
+static int hold_descriptors(void)
+{
+    int fd;
+
+    for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDONLY) != fd)
+            return 0;
+    return 1;
 }
 
 int main(int argc, char **argv)
 {
     static CLIENT client = { .fd = -1 };
-    ARGUMENTS arguments = { .timeout = 10 };
+    ARGUMENTS arguments = { .require_depth = -1 };
     int result;
 
     report_program("onion_client");
+    net_ignore_sigpipe();
+    client.out = hold_descriptors() ? BIO_new_fp(stdout, BIO_NOCLOSE) : NULL;
+    if (client.out == NULL)
+        return TOOL_USAGE;
     result = options_parse(argc, argv, usage, table, &arguments,
                            &client.groups);
     if (result <= 0)
         return result == 0 ? TOOL_OK : TOOL_USAGE;
-    result = check(&arguments, &client) ? run(&arguments, &client)
-                                        : TOOL_USAGE;
+    client.code = check(&arguments, &client) ? run(&arguments, &client)
+                                             : TOOL_USAGE;
+    if (arguments.json)
+        client.code = tell(&client);
     client_free(&client);
+    watch_close(&client.watch);
+    pass_forget();
     BIO_free(client.out);
-    return result;
+    return client.code;
 }

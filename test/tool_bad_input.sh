@@ -104,25 +104,25 @@ nobody='-connect 127.0.0.1:1'
             "$good" -CAfile "$ca" -script 'STARTTLS;STARTTLS;hello;STOPTLS;QUIT' $names
     }
 
-    refuses 3 'layer 1.*certificate' 'a certificate of an unknown CA' \
+    refuses 3 '\[1 [^]]*\] .*certificate' 'a certificate of an unknown CA' \
         $client -connect "$good" -CAfile "$certs/other-ca.pem" \
         -script 'STARTTLS;hello;QUIT' $names
-    refuses 3 'layer 2.*certificate' 'the same, in the second layer only' \
+    refuses 3 '\[2 [^]]*\] .*certificate' 'the same, in the second layer only' \
         $client -connect "$good" -script 'STARTTLS;STARTTLS;hello;QUIT' \
         -layer -CAfile "$ca" -servername outer.example \
         -layer -CAfile "$certs/other-ca.pem" -servername inner.example
-    refuses 3 'layer 2.*certificate' 'a certificate for another name' \
+    refuses 3 '\[2 [^]]*\] .*certificate' 'a certificate for another name' \
         $client -connect "$good" -CAfile "$ca" \
         -script 'STARTTLS;STARTTLS;hello;QUIT' -layer -servername outer.example
-    refuses 3 'layer 1.*certificate' 'the same, where no name was given but the address' \
+    refuses 3 '\[1 [^]]*\] .*certificate' 'the same, where no name was given but the address' \
         $client -connect "$good" -CAfile "$ca" -script 'STARTTLS;hello;QUIT'
-    refuses 6 'layer 16.*refused' 'more layers than the server allows' \
+    refuses 6 '\[16 .*refused' 'more layers than the server allows' \
         $client -connect "$good" -CAfile "$ca" \
         -script "$(printf 'STARTTLS;%.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17)QUIT" $names
     serves 'clients that do not trust it'
 
     start_server old $listen -layer $outer -layer $inner -tls1_2 || exit 99
-    refuses 3 'layer 2' 'no version in common in the second layer' \
+    refuses 3 '\[2 ' 'no version in common in the second layer' \
         $client -connect "$address" -CAfile "$ca" \
         -script 'STARTTLS;STARTTLS;hello;QUIT' \
         -layer -servername outer.example \
@@ -131,13 +131,13 @@ nobody='-connect 127.0.0.1:1'
 
     start_server strict $listen -layer $outer -layer $inner -Verify 5 -CAfile "$ca" ||
         exit 99
-    refuses 3 'layer 2' 'no certificate for a server that must see one' \
+    refuses 3 '\[2 ' 'no certificate for a server that must see one' \
         $client -connect "$address" -CAfile "$ca" \
         -script 'STARTTLS;STARTTLS;hello;QUIT' $names
     stop_background "$pid"
 
     start_server poor $listen || exit 99
-    refuses 6 'in the clear.*refused' 'a server without a certificate' \
+    refuses 6 '\[0 .*refused' 'a server without a certificate' \
         $client -connect "$address" -CAfile "$ca" -script 'STARTTLS;hello;QUIT'
     stop_background "$pid"
 }
@@ -184,19 +184,19 @@ ends() {
 start_server doomed -line -accept 127.0.0.1:0 \
     -cert "$certs/outer.example.pem" -key "$certs/outer.example.key" || exit 99
 doomed=$pid
-session -connect "$address" -CAfile "$ca" -servername outer.example
+session -verbs -connect "$address" -CAfile "$ca" -servername outer.example
 in_session STARTTLS STARTTLS hello
 kill -9 "$doomed"
 wait "$doomed" 2>/dev/null
 send hello
 check 'the client in its second layer, when the server is killed' \
-    ends 4 'layer [12].*(truncated|without)'
+    ends 4 '\[[12] .*(truncated|without)'
 
 # The server, and a peer that breaks off
 # --------------------------------------
 
 # shellcheck disable=SC2086
-session -connect "$good" -CAfile "$ca" $names
+session -verbs -connect "$good" -CAfile "$ca" $names
 in_session STARTTLS STARTTLS hello
 cp "$good_log" "$tmp/before"
 kill -9 "$(cat "$tmp/session.pid")"
@@ -243,16 +243,16 @@ raw() {
 
 peer babble 'echo what is this supposed to be; cat >/dev/null'
 # shellcheck disable=SC2086
-refuses 3 'layer 1' 'a reply that is no TLS' \
+refuses 3 '\[1 ' 'a reply that is no TLS' \
     "$client" -connect "$address" -CAfile "$ca" -layers 2 $names
 
 peer mute 'cat >/dev/null'
 # shellcheck disable=SC2086
-refuses 2 'layer [12].*1 s' 'a peer that never answers' \
+refuses 2 '\[[12] .*1 s' 'a peer that never answers' \
     "$client" -connect "$address" -CAfile "$ca" -layers 2 -timeout 1 $names
 
 peer endless "head -c 1048576 /dev/zero | tr '\\\\0' x; cat >/dev/null"
-refuses 5 'in the clear.*long' 'a reply of 1 MiB without a newline' \
+refuses 5 '\[0 .*long' 'a reply of 1 MiB without a newline' \
     "$client" -connect "$address" -script 'hello;QUIT'
 
 {

@@ -79,7 +79,7 @@ done
 check 'QUIT ends a connection in clear text' talk -script 'hello;QUIT'
 
 say_and_leave() {
-    printf 'STARTTLS\nSTARTTLS\nhello\n' | talk >"$tmp/said" &&
+    printf 'STARTTLS\nSTARTTLS\nhello\n' | talk -verbs >"$tmp/said" &&
         printf 'OK\nOK\ndepth=2 hello\n' | cmp - "$tmp/said"
 }
 check 'the client reads lines from a pipe, and may leave without a word' \
