@@ -10,7 +10,9 @@
  * some are named. The second form is for a profiler: see instructions.sh.
  */
 
-#include <malloc.h>
+#ifdef HAVE_MALLINFO2
+# include <malloc.h>
+#endif
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -64,6 +66,15 @@ void bench_stop(const char *format, ...)
     fprintf(stderr, "\n");
     ERR_print_errors_fp(stderr);
     exit(1);
+}
+
+void *bench_new(size_t len)
+{
+    void *p = calloc(1, len);
+
+    if (p == NULL)
+        bench_stop("out of memory");
+    return p;
 }
 
 static double now(clockid_t id)
@@ -173,8 +184,10 @@ int main(int argc, char *argv[])
     int quick = argc > 1 && strcmp(argv[1], "-quick") == 0;
 
     signal(SIGPIPE, SIG_IGN);
+#ifdef HAVE_MALLINFO2
     /* GnuTLS allocates for each record, and would give it back each time. */
     mallopt(M_TRIM_THRESHOLD, 256 * 1024 * 1024);
+#endif
     if (argc == 6 && strcmp(argv[1], "profile") == 0) {
         profile(argv + 2);
         return 0;

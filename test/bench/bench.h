@@ -54,7 +54,8 @@ extern const BENCH_PEER bench_libevent;
 extern const BENCH_PEER bench_go;
 extern const BENCH_PEER bench_twisted;
 
-void bench_stop(const char *format, ...);
+_Noreturn void bench_stop(const char *format, ...);
+void *bench_new(size_t len);     /* zeroed; stops rather than fails */
 double bench_cpu(void);         /* of this process, in seconds */
 double bench_clock(void);       /* seconds */
 const unsigned char *bench_data(void);  /* BENCH_SIZE_MAX bytes */

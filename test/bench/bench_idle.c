@@ -5,7 +5,9 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 
-#include <malloc.h>
+#ifdef HAVE_MALLINFO2
+# include <malloc.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -13,24 +15,26 @@
 
 #define LAYERS 3
 
-/* Bytes of malloc() that are in use. */
+/* Bytes of malloc() that are in use; glibc tells. */
 static double in_use(void)
 {
+#ifdef HAVE_MALLINFO2
     struct mallinfo2 m = mallinfo2();
 
     return (double)m.uordblks + (double)m.hblkhd;
+#else
+    return 0;
+#endif
 }
 
 /* By both ends of a connection of depth layers. */
 static double held(const BENCH_PEER *peer, int depth, int connections)
 {
     static const BENCH_LOAD load = { "", 16 * 1024, 1, 1 };
-    void *(*end)[2] = calloc((size_t)connections, sizeof(*end));
+    void *(*end)[2] = bench_new((size_t)connections * sizeof(*end));
     double before, after;
     int i;
 
-    if (end == NULL)
-        bench_stop("out of memory");
     before = in_use();
     for (i = 0; i < connections; i++) {
         peer->open(end[i], depth);

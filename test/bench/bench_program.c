@@ -9,7 +9,7 @@
  * was received. It ends with its input.
  */
 
-#include <signal.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,10 +38,10 @@ static void become(const char *command, const char *mode, int depth, int in,
 
 static BENCH_PROGRAM *start(const char *command, const char *mode, int depth)
 {
-    BENCH_PROGRAM *p = calloc(1, sizeof(*p));
+    BENCH_PROGRAM *p = bench_new(sizeof(*p));
     int in[2], out[2];
 
-    if (p == NULL || pipe(in) != 0 || pipe(out) != 0)
+    if (pipe(in) != 0 || pipe(out) != 0)
         bench_stop("no pipe");
     fflush(NULL);
     p->pid = fork();
@@ -52,6 +52,9 @@ static BENCH_PROGRAM *start(const char *command, const char *mode, int depth)
     }
     close(in[0]);
     close(out[1]);
+    /* Else the next program keeps the input of this one open. */
+    fcntl(in[1], F_SETFD, FD_CLOEXEC);
+    fcntl(out[0], F_SETFD, FD_CLOEXEC);
     p->to = fdopen(in[1], "w");
     p->from = fdopen(out[0], "r");
     return p;

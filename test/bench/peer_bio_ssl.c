@@ -14,15 +14,6 @@ struct end {
     long records;
 };
 
-static struct end *end_new(void)
-{
-    struct end *e = calloc(1, sizeof(*e));
-
-    if (e == NULL)
-        bench_stop("out of memory");
-    return e;
-}
-
 static void add_layer(struct end *e, int client)
 {
     BIO *b = BIO_new(BIO_f_ssl());
@@ -35,7 +26,7 @@ static void add_layer(struct end *e, int client)
 
 static void open_memory(void *end[2], int depth)
 {
-    struct end *a = end_new(), *b = end_new();
+    struct end *a = bench_new(sizeof(*a)), *b = bench_new(sizeof(*b));
     int done;
     char c;
 
@@ -58,7 +49,7 @@ static void open_memory(void *end[2], int depth)
 
 static void *open_fd(int fd, int client, int depth)
 {
-    struct end *e = end_new();
+    struct end *e = bench_new(sizeof(*e));
 
     bench_wire_of_fd(&e->wire, fd);
     e->bio = bench_wire_bio(&e->wire);

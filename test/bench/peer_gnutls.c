@@ -83,15 +83,6 @@ static gnutls_certificate_credentials_t credentials(void)
     return made;
 }
 
-static struct end *end_new(void)
-{
-    struct end *e = calloc(1, sizeof(*e));
-
-    if (e == NULL)
-        bench_stop("out of memory");
-    return e;
-}
-
 static void add_layer(struct end *e, int client)
 {
     struct layer *l = &e->layer[e->depth];
@@ -137,7 +128,7 @@ static int get(void *end, void *data, int len)
 
 static void open_memory(void *end[2], int depth)
 {
-    struct end *a = end_new(), *b = end_new();
+    struct end *a = bench_new(sizeof(*a)), *b = bench_new(sizeof(*b));
     int done;
     char c;
 
@@ -157,7 +148,7 @@ static void open_memory(void *end[2], int depth)
 
 static void *open_fd(int fd, int client, int depth)
 {
-    struct end *e = end_new();
+    struct end *e = bench_new(sizeof(*e));
 
     bench_wire_of_fd(&e->wire, fd);
     while (depth-- > 0) {

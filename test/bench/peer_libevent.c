@@ -21,14 +21,15 @@ struct end {
     int depth;                  /* filters */
     struct bufferevent *at[BENCH_DEPTH_MAX + 1];    /* [0]: the transport */
     int connected;              /* the innermost */
+    int ended;                  /* nothing more comes */
     long records;
 };
 
 static struct end *end_new(struct event_base *base)
 {
-    struct end *e = calloc(1, sizeof(*e));
+    struct end *e = bench_new(sizeof(*e));
 
-    if (e == NULL || base == NULL)
+    if (base == NULL)
         bench_stop("libevent: no base");
     e->base = base;
     return e;
@@ -42,6 +43,13 @@ static void on_event(struct bufferevent *b, short what, void *arg)
     if ((what & BEV_EVENT_CONNECTED) != 0)
         e->connected = 1;
     if ((what & (BEV_EVENT_ERROR | BEV_EVENT_EOF)) != 0)
+        e->ended = 1;
+}
+
+static void turn(struct end *e, int flags)
+{
+    event_base_loop(e->base, flags);
+    if (e->ended)
         bench_stop("libevent: the connection has ended");
 }
 
@@ -79,7 +87,7 @@ static void open_memory(void *end[2], int depth)
         add_layer(a, 1);
         add_layer(b, 0);
         while (!a->connected || !b->connected)
-            event_base_loop(base, EVLOOP_NONBLOCK);
+            turn(a, EVLOOP_NONBLOCK);
     }
     event_base_loop(base, EVLOOP_NONBLOCK);
     end[0] = a;
@@ -98,7 +106,7 @@ static void *open_fd(int fd, int client, int depth)
     while (depth-- > 0) {
         add_layer(e, client);
         while (!e->connected)
-            event_base_loop(base, EVLOOP_ONCE);
+            turn(e, EVLOOP_ONCE);
     }
     return e;
 }
@@ -120,7 +128,7 @@ static void put(void *end, const void *data, int len)
 
     bufferevent_write(e->at[e->depth], data, (size_t)len);
     event_base_loop(e->base, EVLOOP_NONBLOCK);
-    while (e->other == NULL && unsent(e) > 0)
+    while (e->other == NULL && unsent(e) > 0 && !e->ended)
         event_base_loop(e->base, EVLOOP_ONCE);
 }
 
@@ -130,7 +138,7 @@ static int get(void *end, void *data, int len)
     struct evbuffer *in = bufferevent_get_input(e->at[e->depth]);
 
     while (evbuffer_get_length(in) == 0) {
-        event_base_loop(e->base, e->other ? EVLOOP_NONBLOCK : EVLOOP_ONCE);
+        turn(e, e->other != NULL ? EVLOOP_NONBLOCK : EVLOOP_ONCE);
         if (e->other != NULL)
             break;
     }

@@ -20,15 +20,6 @@ struct end {
     long records;
 };
 
-static struct end *end_new(void)
-{
-    struct end *e = calloc(1, sizeof(*e));
-
-    if (e == NULL)
-        bench_stop("out of memory");
-    return e;
-}
-
 static void add_layer(struct end *e, int client)
 {
     SSL *ssl = bench_ssl(client);
@@ -99,7 +90,7 @@ static int get(void *end, void *data, int len)
 
 static void open_memory(void *end[2], int depth)
 {
-    struct end *a = end_new(), *b = end_new();
+    struct end *a = bench_new(sizeof(*a)), *b = bench_new(sizeof(*b));
     int done;
     char c;
 
@@ -120,7 +111,7 @@ static void open_memory(void *end[2], int depth)
 
 static void *open_fd(int fd, int client, int depth)
 {
-    struct end *e = end_new();
+    struct end *e = bench_new(sizeof(*e));
 
     bench_wire_of_fd(&e->wire, fd);
     while (depth-- > 0) {

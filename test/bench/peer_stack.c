@@ -15,15 +15,6 @@ struct end {
     long records;
 };
 
-static struct end *end_new(void)
-{
-    struct end *e = calloc(1, sizeof(*e));
-
-    if (e == NULL)
-        bench_stop("out of memory");
-    return e;
-}
-
 static void build(struct end *e, int client, int depth)
 {
     SSL *ssl;
@@ -41,7 +32,7 @@ static void build(struct end *e, int client, int depth)
 
 static void open_memory(void *end[2], int depth)
 {
-    struct end *a = end_new(), *b = end_new();
+    struct end *a = bench_new(sizeof(*a)), *b = bench_new(sizeof(*b));
     int done = depth == 0 ? 3 : 0;
     char c;
 
@@ -60,7 +51,7 @@ static void open_memory(void *end[2], int depth)
 
 static void *open_fd(int fd, int client, int depth)
 {
-    struct end *e = end_new();
+    struct end *e = bench_new(sizeof(*e));
 
     bench_wire_of_fd(&e->wire, fd);
     build(e, client, depth);
