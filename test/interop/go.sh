@@ -6,6 +6,8 @@
 srcdir=${srcdir:-.}
 # shellcheck source=test/interop/nested.sh
 . "$srcdir/test/interop/nested.sh"
+# shellcheck source=test/interop/server.sh
+. "$srcdir/test/interop/server.sh"
 need go
 
 # go_build NAME: from NAME.go.
@@ -14,6 +16,7 @@ go_build() {
         go build -o "$tmp/$1" "$srcdir/test/interop/$1.go"
 }
 
-go_build nested || exit 99
+go_build nested && go_build echo || exit 99
 test_nested "Go's crypto/tls" "$tmp/nested"
+test_server 'a Go server' "$tmp/echo"
 done_with_peers

@@ -7,13 +7,16 @@
 # $tmp, listens on 127.0.0.1, is no root where that can be helped, and is ended
 # by its process id. The last case of each test is that nothing of it is left.
 
+# Whoever needs it sources it, and it counts once.
+[ -z "${lib_is_there-}" ] || return 0
+lib_is_there=yes
+
 # shellcheck source=test/tools.sh
 . "$srcdir/test/tools.sh"
 
 PATH=$PATH:/usr/sbin:/sbin
 # What unpack.sh has unpacked.
 unpacked=$PWD/test/interop/unpacked
-nobody=65534
 
 # Peers
 # -----
@@ -23,14 +26,14 @@ nobody=65534
 over_usr='mount -t overlay overlay -o "lowerdir=$0/usr:/usr" /usr && exec "$@"'
 
 is_root() {
-    [ "$(id -u)" -eq 0 ]
+    [ "$(id -u)" -eq 0 ] && [ "${ONION_NETWORK-}" != user ]
 }
 
 # become COMMAND...: in place of this shell, in a session of its own, not as
 # root.
 become() {
     if is_root; then
-        exec setsid setpriv --reuid=$nobody --regid=$nobody --clear-groups "$@"
+        exec setsid setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"
     fi
     exec setsid "$@"
 }
@@ -39,7 +42,7 @@ become() {
 become_unpacked() {
     if is_root; then
         exec setsid unshare --mount sh -c "$over_usr" "$unpacked" \
-            setpriv --reuid=$nobody --regid=$nobody --clear-groups "$@"
+            setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"
     fi
     exec setsid unshare --user --map-root-user --mount \
         sh -c "$over_usr" "$unpacked" unshare --user \
@@ -74,7 +77,7 @@ peer() {
     peer_log=$tmp/$1.log
     shift
     # The keys in it are worth nothing.
-    ! is_root || chown -R "$nobody:$nobody" "$tmp"
+    ! is_root || chown -R nobody:nogroup "$tmp"
     if is_unpacked "$1"; then
         background "$peer_log" become_unpacked "$@"
     else
@@ -115,6 +118,27 @@ listens_or_is_over() {
 # wait_port PORT: until the last peer listens there.
 wait_port() {
     wait_for 20 listens_or_is_over "$1" "$pid" && listens "$1"
+}
+
+# alone_in_a_network SCRIPT: the script starts again, in a network namespace
+# that ends with it; or all is skipped. In there it may be called root for that.
+alone_in_a_network() {
+    [ -z "${ONION_NETWORK-}" ] || {
+        ip link set lo up
+        return
+    }
+    network='--net'
+    ONION_NETWORK=root
+    is_root || {
+        network='--net --user --map-root-user'
+        ONION_NETWORK=user
+    }
+    export ONION_NETWORK
+    # shellcheck disable=SC2086 # words are meant
+    { have ip && unshare $network true; } || skip_all 'no network namespace'
+    # shellcheck disable=SC2086
+    unshare $network sh "$1"
+    exit
 }
 
 # The end
