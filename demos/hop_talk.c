@@ -39,10 +39,10 @@ static int say(CLIENT *c, int code, const char *what, const char *text,
     char shown[HOP_SHOWN_SIZE];
 
     hop_show(shown, text, len);
-    return client_fail(c, report_at(code, NULL,
-                                    BIO_onion_write_depth(c->stack),
-                                    len > 0 ? "%s: '%s'" : "%s", what,
-                                    shown));
+    return client_fail(c, client_report_layer(c, code,
+                                              BIO_onion_write_depth(c->stack),
+                                              len > 0 ? "%s: '%s'" : "%s",
+                                              what, shown));
 }
 
 int hop_blame(CLIENT *c, const char *what, const char *text, size_t len)

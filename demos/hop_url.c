@@ -33,17 +33,25 @@ static const struct {
 #define SCHEMES (sizeof(schemes) / sizeof(schemes[0]))
 
 /* What is between :// and the last @ may be a password, wherever that is. */
-static int bad_url(const char *option, const char *text, const char *what)
+const char *url_show(char shown[URL_SHOWN_SIZE], const char *text)
 {
     const char *at = strrchr(text, '@');
     const char *begin = strstr(text, "://");
-    int shown = begin != NULL ? (int)(begin - text) + 3 : 0;
+    int scheme = begin != NULL ? (int)(begin - text) + 3 : 0;
 
-    if (at != NULL && at >= text + shown)
-        report(TOOL_USAGE, NULL, "-%s %.*s...%s: %s", option, shown, text, at,
-               what);
+    if (at != NULL && at >= text + scheme)
+        snprintf(shown, URL_SHOWN_SIZE, "%.*s...%s", scheme, text, at);
     else
-        report(TOOL_USAGE, NULL, "-%s %s: %s", option, text, what);
+        snprintf(shown, URL_SHOWN_SIZE, "%s", text);
+    return shown;
+}
+
+static int bad_url(const char *option, const char *text, const char *what)
+{
+    char shown[URL_SHOWN_SIZE];
+
+    report(TOOL_USAGE, NULL, "-%s %s: %s", option, url_show(shown, text),
+           what);
     return 0;
 }
 
