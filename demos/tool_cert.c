@@ -73,7 +73,7 @@ static int get_pass(char *buf, int size, int rwflag, void *arg)
  * -------
  */
 
-/* Takes what there is of the kind that is expected, the first one for *first. */
+/* Takes what there is of the kind that is expected. */
 static void take(CERT *c, OSSL_STORE_INFO *info)
 {
     X509 *x509;

@@ -12,7 +12,30 @@
 #include "tool_psk.h"
 #include "tool_report.h"
 
-int psk_load(PSK *psk, const LAYER_OPTIONS *l, const char *who)
+static int is_given(const LAYER_OPTIONS *l, const char *word)
+{
+    int i = 0;
+
+    while (i < l->confs && strcmp(l->conf[i].name, word) != 0)
+        i++;
+    return i < l->confs;
+}
+
+/*
+ * What goes with the key, unless the user has chosen: a server that has a
+ * certificate too would use that.
+ */
+static int choose_ciphers(SSL_CTX *ctx, const LAYER_OPTIONS *l)
+{
+    return (is_given(l, "-ciphersuites")
+            || SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256:"
+                                        "TLS_CHACHA20_POLY1305_SHA256"))
+        && (is_given(l, "-cipher")
+            || SSL_CTX_set_cipher_list(ctx, "kECDHEPSK:kDHEPSK:kPSK:ALL:"
+                                       "!COMPLEMENTOFDEFAULT:!eNULL"));
+}
+
+int psk_load(PSK *psk, SSL_CTX *ctx, const LAYER_OPTIONS *l, const char *who)
 {
     psk->identity = l->psk_identity != NULL ? l->psk_identity
                                             : "Client_identity";
@@ -26,7 +49,7 @@ int psk_load(PSK *psk, const LAYER_OPTIONS *l, const char *who)
     }
     if (OPENSSL_hexstr2buf_ex(psk->key, sizeof(psk->key), &psk->len, l->psk,
                               '\0') == 1 && psk->len > 0)
-        return 1;
+        return choose_ciphers(ctx, l);
     ERR_clear_error();
     report(TOOL_USAGE, who, "-psk must be 1 to %d bytes in hex", PSK_SIZE);
     return 0;
@@ -60,7 +83,7 @@ static unsigned int as_client(SSL *ssl, const char *hint, char *identity,
     return give(psk, out, size);
 }
 
-/* 0 for an identity that is not known: a certificate may do, or else nothing. */
+/* 0 for an identity that is not known: a certificate may do instead. */
 static unsigned int as_server(SSL *ssl, const char *identity,
                               unsigned char *out, unsigned int size)
 {

@@ -19,7 +19,7 @@ typedef struct psk_st {
 } PSK;
 
 /* 1; or 0, and what is wrong has been reported as of who. */
-int psk_load(PSK *psk, const LAYER_OPTIONS *l, const char *who);
+int psk_load(PSK *psk, SSL_CTX *ctx, const LAYER_OPTIONS *l, const char *who);
 
 /* Sets it for ssl, for either role, in TLS 1.2 and 1.3. psk outlives ssl. */
 int psk_use(PSK *psk, SSL *ssl);

@@ -72,6 +72,68 @@ int status_ask(SSL *ssl, const LAYER_OPTIONS *l)
         || SSL_set_tlsext_status_type(ssl, TLSEXT_STATUSTYPE_ocsp) == 1;
 }
 
+/* Showing
+ * -------
+ */
+
+static void show_time(BIO *out, const char *what, const ASN1_GENERALIZEDTIME *t)
+{
+    if (t == NULL)
+        return;
+    BIO_printf(out, ", %s ", what);
+    ASN1_GENERALIZEDTIME_print(out, t);
+}
+
+static void show_single(BIO *out, OCSP_SINGLERESP *single)
+{
+    ASN1_GENERALIZEDTIME *revoked, *from, *until;
+    ASN1_INTEGER *serial = NULL;
+    int reason, status = OCSP_single_get0_status(single, &reason, &revoked,
+                                                 &from, &until);
+
+    OCSP_id_get0_info(NULL, NULL, NULL, &serial,
+                      (OCSP_CERTID *)OCSP_SINGLERESP_get0_id(single));
+    BIO_puts(out, "OCSP: certificate ");
+    i2a_ASN1_INTEGER(out, serial);
+    BIO_printf(out, ": %s", OCSP_cert_status_str(status));
+    show_time(out, "since", status == V_OCSP_CERTSTATUS_REVOKED ? revoked
+                                                                : NULL);
+    show_time(out, "as of", from);
+    show_time(out, "until", until);
+    if (OCSP_check_validity(from, until, 300, -1) != 1)
+        BIO_puts(out, ", which is not now");
+    BIO_puts(out, "\n");
+    ERR_clear_error();
+}
+
+static void show_signature(BIO *out, SSL *ssl, OCSP_BASICRESP *basic)
+{
+    X509_STORE *trusted = SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl));
+    STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
+    int ok = OCSP_basic_verify(basic, chain, trusted, 0) == 1;
+
+    BIO_printf(out, "OCSP: its signature %s%s\n",
+               ok ? "is good" : "does not verify: ",
+               ok ? "" : report_openssl());
+}
+
+static void show_response(BIO *out, SSL *ssl, OCSP_RESPONSE *r)
+{
+    OCSP_BASICRESP *basic = OCSP_response_get1_basic(r);
+    int i, n = basic != NULL ? OCSP_resp_count(basic) : 0;
+
+    ERR_clear_error();
+    if (basic == NULL) {
+        BIO_printf(out, "OCSP: the responder said: %s\n",
+                   OCSP_response_status_str(OCSP_response_status(r)));
+        return;
+    }
+    for (i = 0; i < n; i++)
+        show_single(out, OCSP_resp_get0(basic, i));
+    show_signature(out, ssl, basic);
+    OCSP_BASICRESP_free(basic);
+}
+
 void status_show(BIO *out, SSL *ssl)
 {
     const unsigned char *data = NULL;
@@ -79,10 +141,10 @@ void status_show(BIO *out, SSL *ssl)
     OCSP_RESPONSE *r = len > 0 ? parse(data, (size_t)len) : NULL;
 
     if (r != NULL)
-        OCSP_RESPONSE_print(out, r, 0);
+        show_response(out, ssl, r);
     else
-        BIO_printf(out, "OCSP Response: %s\n",
-                   len > 0 ? "what came is none" : "none came");
+        BIO_printf(out, "OCSP: %s\n", len > 0 ? "what came is no response"
+                                              : "no response came");
     (void)BIO_flush(out);
     OCSP_RESPONSE_free(r);
 }

@@ -21,6 +21,8 @@ typedef struct view_st {
     const WATCH *watch;
     BIO *out;               /* stderr, with a label before each line */
     int shown;              /* -showcerts has been done */
+    int layer;
+    int lost;               /* a line of the key log, which was reported */
 } VIEW;
 
 /* Opening and closing
@@ -99,6 +101,7 @@ static VIEW *new_view(const WATCH *w, int layer, const char *peer)
     if (v == NULL)
         return NULL;
     v->watch = w;
+    v->layer = layer;
     v->out = report_lines(layer, peer);
     if (v->out != NULL)
         return v;
@@ -118,7 +121,11 @@ static void log_key(const SSL *ssl, const char *line)
     if (v == NULL || v->watch->keylog == NULL)
         return;
     BIO_printf(v->watch->keylog, "%s\n", line);
-    (void)BIO_flush(v->watch->keylog);
+    if (BIO_flush(v->watch->keylog) > 0 || v->lost)
+        return;
+    v->lost = 1;
+    report_layer(TOOL_USAGE, v->layer, NULL, "cannot write to -keylogfile %s: "
+                 "%s", v->watch->keylogfile, strerror(errno));
 }
 
 /* -msg and -trace
@@ -243,7 +250,7 @@ static void tap(BIO *bio, VIEW *v)
 static void show_name(BIO *out, const char *what, X509_NAME *name)
 {
     BIO_printf(out, "  %s ", what);
-    X509_NAME_print_ex(out, name, 0, XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB);
+    X509_NAME_print_ex(out, name, 0, XN_FLAG_ONELINE);
     BIO_puts(out, "\n");
 }
 
