@@ -431,10 +431,11 @@ static void note_facts(struct talk_side *s, int depth)
 {
     SSL *ssl = BIO_onion_get0_ssl(s->bio, depth);
     const char *name;
-    char *facts = s->facts[s->starts - 1];
+    char *facts;
 
-    if (depth == 0 || facts[0] != '\0')
+    if (depth == 0 || s->facts[s->starts - 1][0] != '\0')
         return;
+    facts = s->facts[s->starts - 1];
     name = SSL_get0_peername(ssl);
     snprintf(facts, 200, "%s %s verify=%ld peer=%s name=%s mode=%d options=%lx",
              SSL_get_version(ssl), SSL_get_cipher_name(ssl),
