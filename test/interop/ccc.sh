@@ -14,7 +14,7 @@ openssl rand 1000000 >"$tmp/file"
 start_ftps() {
     rm -f "$tmp/got"
     log=$tmp/ftps.log
-    peer ftps test/interop/ftps_server "$certs/outer.example.pem" \
+    ours ftps test/interop/ftps_server "$certs/outer.example.pem" \
         "$certs/outer.example.key" "$tmp/file" "$@"
     wait_for 20 grep -q '^ACCEPT ' "$log" || exit 99
     address=$(sed -n 's/^ACCEPT //p' "$log")

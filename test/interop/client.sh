@@ -55,10 +55,10 @@ peer_says() {
     return $says_status
 }
 
-# peer_accepts NAME COMMAND...: one that says where, as onion_server. Sets port.
-peer_accepts() {
+# accepts NAME COMMAND...: one that says where, as onion_server. Sets port.
+accepts() {
     accepts_log=$tmp/$1.log
-    peer "$@"
+    ours "$@"
     wait_for 20 grep -q '^ACCEPT ' "$accepts_log" || exit 99
     port=$(sed -n 's/^ACCEPT .*://p' "$accepts_log" | head -n 1)
 }

@@ -65,26 +65,41 @@ have_peer() {
 # need COMMAND...: or skip all.
 need() {
     for need_command; do
-        have_peer "$need_command" || skip_all "no $need_command"
+        have_peer "$need_command" && continue
+        ! is_unpacked "$need_command" ||
+            skip_all "no namespace to lay $need_command over /usr in"
+        skip_all "no $need_command"
     done
 }
 
 sessions=
 
-# peer NAME COMMAND...: started in the background. Sets pid; the log is
-# $tmp/NAME.log.
-peer() {
-    peer_log=$tmp/$1.log
-    shift
-    # The keys in it are worth nothing.
-    ! is_root || chown -R nobody:nogroup "$tmp"
-    if is_unpacked "$1"; then
-        background "$peer_log" become_unpacked "$@"
-    else
-        background "$peer_log" become "$@"
-    fi
+# in_session HOW NAME COMMAND...: started in the background by HOW. Sets pid;
+# the log is $tmp/NAME.log.
+in_session() {
+    session_how=$1
+    session_log=$tmp/$2.log
+    shift 2
+    background "$session_log" "$session_how" "$@"
     # shellcheck disable=SC2154 # set by background
     sessions="$sessions $pid"
+}
+
+# peer NAME COMMAND...: a program that is installed, or unpacked.
+peer() {
+    # The keys in it are worth nothing.
+    ! is_root || chown -R nobody:nogroup "$tmp"
+    if is_unpacked "$2"; then
+        in_session become_unpacked "$@"
+    else
+        in_session become "$@"
+    fi
+}
+
+# ours NAME COMMAND...: a program that is, or needs, something of this project,
+# which may be where only its user can read.
+ours() {
+    in_session setsid "$@"
 }
 
 # Ports

@@ -19,7 +19,7 @@ start_pipe() {
         echo "exec $client -quiet -CAfile $certs/ca.pem $* 2>>$tmp/$pipe_name.said"
     } >"$tmp/$pipe_name.sh"
     : >"$tmp/$pipe_name.said"
-    peer "$pipe_name" socat -t 30 \
+    ours "$pipe_name" socat -t 30 \
         "TCP-LISTEN:$port,bind=127.0.0.1,reuseaddr,fork" \
         "EXEC:sh $tmp/$pipe_name.sh"
     wait_port "$port"

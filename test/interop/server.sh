@@ -22,7 +22,7 @@ test_server() {
     shift
     server_cert="$certs/inner.example.pem $certs/inner.example.key"
     # shellcheck disable=SC2086 # words are meant
-    peer_accepts server "$@" $server_cert
+    accepts server "$@" $server_cert
     dest="-dest https://127.0.0.1:$port"
 
     # shellcheck disable=SC2086 # words are meant, below too
@@ -42,7 +42,7 @@ test_server() {
     stop_background "$pid"
 
     # shellcheck disable=SC2086
-    peer_accepts server "$@" $server_cert "$certs/ca.pem"
+    accepts server "$@" $server_cert "$certs/ca.pem"
     dest="-dest https://127.0.0.1:$port -servername inner.example"
     # shellcheck disable=SC2086
     for version in 1_2 1_3; do
