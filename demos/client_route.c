@@ -9,6 +9,8 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include "client_route.h"
 #include "hop_starttls.h"
 #include "tool_report.h"
@@ -198,6 +200,9 @@ static int set_first(ROUTE *r, const char *connect, const char *path)
     if (connect != NULL && path != NULL)
         return wrong("-unix contradicts -connect");
     r->path = path;
+    if (path != NULL
+        && strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+        return wrong("-unix: the path of a socket cannot be so long");
     if (connect != NULL)
         return net_parse(&r->first, connect, 1)
             && check_host(connect, r->first.host);

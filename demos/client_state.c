@@ -45,10 +45,11 @@ void state_note(CLIENT *c, const char *text)
         BIO_printf(c->captions, "-- %s\n", text);
 }
 
-int state_begin(CLIENT *c)
+int state_begin(CLIENT *c, FILE *to)
 {
     c->captions = BIO_new(BIO_s_mem());
-    return c->captions != NULL;
+    c->drawing = BIO_new_fp(to, BIO_NOCLOSE);
+    return c->captions != NULL && c->drawing != NULL;
 }
 
 void state_show(CLIENT *c)
@@ -61,9 +62,9 @@ void state_show(CLIENT *c)
     len = BIO_get_mem_data(c->captions, &text);
     if (len <= 0)
         return;
-    BIO_write(c->out, text, (int)len);
+    BIO_write(c->drawing, text, (int)len);
     (void)BIO_reset(c->captions);
-    BIO_onion_print(c->out, c->stack);
-    BIO_puts(c->out, "\n");
-    (void)BIO_flush(c->out);
+    BIO_onion_print(c->drawing, c->stack);
+    BIO_puts(c->drawing, "\n");
+    (void)BIO_flush(c->drawing);
 }

@@ -7,10 +7,11 @@
 #ifndef CLIENT_STATE_H
 # define CLIENT_STATE_H
 
+# include <stdio.h>
 # include "client_talk.h"
 
-/* From now on what happens to the layers is noted. */
-int state_begin(CLIENT *c);
+/* From now on what happens to the layers is noted, to be shown there. */
+int state_begin(CLIENT *c, FILE *to);
 
 /* Notes an ONION_EVENT_. */
 void state_event(CLIENT *c, int event, int layer);

@@ -263,6 +263,7 @@ void client_free(CLIENT *c)
 {
     client_disconnect(c);
     BIO_free(c->captions);
+    BIO_free(c->drawing);
     line_free(&c->line);
     tls_free(&c->tls);
 }

@@ -47,6 +47,7 @@ typedef struct client_st {
     int group[ONION_MAX_DEPTH + 1];     /* whose options a layer has */
     BIO *out;               /* standard output */
     BIO *captions;          /* what -state has not yet shown; NULL without */
+    BIO *drawing;           /* and where it does; NULL without */
     LINE line;              /* the last line received, or a part of it */
     int code;               /* to exit with */
     int failed_layer;       /* what the last report was about; 0: no layer */

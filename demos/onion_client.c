@@ -274,7 +274,7 @@ static int connect_all(const ARGUMENTS *a, CLIENT *c)
 
 static int run(const ARGUMENTS *a, CLIENT *c)
 {
-    if (a->state && !state_begin(c))
+    if (a->state && !state_begin(c, a->verbs ? stdout : stderr))
         return report(TOOL_NETWORK, NULL, "%s", report_openssl());
     if (connect_all(a, c))
         converse(a, c);

@@ -24,7 +24,7 @@ fails() {
     echo "status $status, must be $code; must say '$pattern'; says:"
     cat "$tmp/err"
     [ "$status" -eq "$code" ] && [ "$(wc -l <"$tmp/err")" -eq 1 ] &&
-        grep -qE "$pattern" "$tmp/err"
+        grep -qE -- "$pattern" "$tmp/err"
 }
 
 # refuses CODE PATTERN SENTENCE COMMAND...
@@ -88,6 +88,144 @@ nobody='-connect 127.0.0.1:1'
     refuses 2 'cannot connect.*refused' 'onion_client: nobody listens' \
         $client $nobody -script QUIT
 }
+
+# The client's hops, hosts and whole connection
+# ---------------------------------------------
+
+long=$(printf 'a%.0s' $(seq 256))
+idn=$(printf 'b\303\274cher.example')
+
+# shellcheck disable=SC2086
+{
+    for option in connect unix via starttls dest layers timeout require_depth \
+        script stop keylogfile; do
+        refuses 1 "-$option needs" "-$option without its argument" \
+            $client -$option
+    done
+    for option in 4 6 brief quiet json nocommands crlf ign_eof reconnect state \
+        verbs msg trace debug showcerts 'connect a:1' 'unix /a' 'layers 1' \
+        'timeout 1' 'require_depth 1' 'script QUIT' 'stop early' \
+        'keylogfile /dev/null'; do
+        refuses 1 "-${option%% *} is given twice" "-$option twice" \
+            $client -$option -$option
+    done
+    # The options, and what is said of them.
+    while IFS='|' read -r options reason; do
+        refuses 1 "$reason" "$options: refused" $client $options
+    done <<'END'
+-connect a:1 -unix /a|contradicts
+-connect a:1 -4 -6|contradicts
+-connect a:1 -quiet -brief|contradict
+-connect a:1 -quiet -json|contradict
+-connect a:1 -brief -json|contradict
+-connect a:1 -quiet -state|contradicts
+-connect a:1 -json -state|contradicts
+-connect a:1 -quiet -verbs|contradict
+-connect a:1 -json -script QUIT|contradict
+-connect a:1 -crlf -verbs|contradict
+-connect a:1 -ign_eof -script QUIT|contradict
+-connect a:1 -nocommands -verbs|contradict
+-connect a:1 -reconnect -verbs|contradict
+-connect a:1 -stop early|useless
+-connect a:1 -layers 65|number
+-connect a:1 -layers 1 -push|contradicts
+-connect a:1 -timeout 0|number
+-connect a:1 -timeout x|number
+-connect a:1 -require_depth 1|more than the 0
+-connect a:1 -push -push -require_depth 3|more than the 2
+-connect a:1 -require_depth -1|number
+-push|connect
+-line|connect
+-starttls smtp|connect
+-connect a:1 -starttls gopher|no protocol
+END
+    refuses 1 'begins with' 'a -via that is no URL' $client -via https//a
+    refuses 1 'begins with' 'a -via of another scheme' $client -via ftp://a
+    refuses 1 'begins with' 'a -dest of another scheme' $client -dest http://a
+    refuses 1 'must follow' 'a -via that is the last hop' \
+        $client -via https://a
+    refuses 1 'must follow' 'a -via before a -push' \
+        $client -via https://a -push
+    refuses 1 'end of the way' 'two destinations' \
+        $client -dest https://a -dest https://b
+    refuses 1 'end of the way' 'a proxy behind the destination' \
+        $client -dest https://a -push -via https://b
+    refuses 1 'nothing leads there' 'a destination behind a layer' \
+        $client $nobody -push -dest https://b
+    refuses 1 'has no layer' 'an option of a layer for a clear hop' \
+        $client -dest tcp://a:1 -alpn h2
+    refuses 1 'is for -via' 'an option of a proxy for a layer' \
+        $client -dest https://a -proxy_user me
+    refuses 1 'user' 'a password for nobody' \
+        $client -via https://a -proxy_pass pass:x -dest https://b
+    refuses 1 'name to verify' 'a layer over a socket, with no name' \
+        $client -unix /nowhere -push
+    refuses 2 'cannot connect to /nowhere' 'a socket that is not there' \
+        $client -unix /nowhere
+    refuses 1 'cannot be so long' 'a socket with too long a path' \
+        $client -unix "/$long"
+
+    for port in 0 -1 65536 443abc '' ' 443' 99999999999999999999; do
+        refuses 1 'port' "-connect with the port '$port'" \
+            "$client" -connect "a:$port"
+        refuses 1 'port' "-dest with the port '$port'" \
+            "$client" -dest "https://a:$port"
+        refuses 1 'port' "-via with the port '$port'" \
+            "$client" -via "http://a:$port" -dest tcp://b:1
+    done
+    for host in '' "$long" "$idn" ::1 '[::1' '[a]' '[]' 'a b' 'a/b' 'a@b'; do
+        refuses 1 "$(printf '%.8s' 'onion_client')" \
+            "-connect with the host '$host'" "$client" -connect "$host:1"
+        refuses 1 'dest' "-dest with the host '$host'" \
+            "$client" -dest "tcp://$host:1"
+    done
+    refuses 1 'xn--' 'a host in another script says what to do' \
+        "$client" -connect "$idn:1"
+    refuses 1 'brackets' 'an IPv6 address without brackets says what to do' \
+        "$client" -connect ::1:443
+    refuses 2 'cannot connect.*\[::1\]:1|cannot find' 'an IPv6 address' \
+        "$client" -connect '[::1]:1'
+    refuses 2 'cannot find' 'a host that there is not' \
+        "$client" -connect nowhere.invalid:1
+}
+
+# The client's standard input and output
+# --------------------------------------
+
+start_server plain -line -accept 127.0.0.1:0 || exit 99
+plain=$address
+
+# with CODE PATTERN 'REDIRECTION' ARGUMENT...: its status and one line of that.
+with() {
+    with_code=$1
+    with_pattern=$2
+    with_redirection=$3
+    shift 3
+    { sleep 0.3; echo hello; sleep 0.3; } | eval 'timeout 20 "$client" "$@"' \
+        "$with_redirection" 2>"$tmp/err"
+    status=$?
+    echo "status $status, must be $with_code; must say '$with_pattern'; says:"
+    cat "$tmp/err"
+    [ "$status" -eq "$with_code" ] &&
+        [ "$(grep -c '^onion_client' "$tmp/err")" -eq 1 ] &&
+        grep -qE "^onion_client: .*$with_pattern" "$tmp/err"
+}
+check 'a full disk' with 1 'output: No space' '>/dev/full' -connect "$plain"
+check 'a full disk, with -quiet' with 1 'output: No space' '>/dev/full' \
+    -quiet -connect "$plain"
+check 'a full disk, with -json' with 1 'output: No space' '>/dev/full' \
+    -json -connect "$plain"
+check 'a full disk, with -verbs' with 1 'output' '>/dev/full' \
+    -verbs -connect "$plain"
+check 'a full disk, with -script' with 1 'output' '>/dev/full' \
+    -script 'hello;QUIT' -connect "$plain"
+check 'a closed output' with 1 'output: Bad file' '>&-' -connect "$plain"
+check 'a closed input is an empty one' with 0 'ended' '<&-' -connect "$plain"
+check 'an input that cannot be read' with 1 'input: Is a directory' \
+    "<$tmp" -connect "$plain"
+check 'a key log that cannot be written' with 1 'keylogfile' '<&-' \
+    -connect "$plain" -keylogfile "$tmp/nowhere/keys"
+stop_background "$pid"
 
 # The client, and a peer that must not be trusted
 # -----------------------------------------------
