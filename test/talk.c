@@ -430,18 +430,19 @@ static int do_say(struct talk_side *s, int depth)
 static void note_facts(struct talk_side *s, int depth)
 {
     SSL *ssl = BIO_onion_get0_ssl(s->bio, depth);
-    const char *name;
+    const char *name, *asked;
     char *facts;
 
     if (depth == 0 || s->facts[s->starts - 1][0] != '\0')
         return;
     facts = s->facts[s->starts - 1];
     name = SSL_get0_peername(ssl);
+    asked = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
     snprintf(facts, 200, "%s %s verify=%ld peer=%s name=%s mode=%d options=%lx",
              SSL_get_version(ssl), SSL_get_cipher_name(ssl),
              SSL_get_verify_result(ssl), name == NULL ? "-" : name,
-             SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name),
-             SSL_get_verify_mode(ssl), (unsigned long)SSL_get_options(ssl));
+             asked == NULL ? "-" : asked, SSL_get_verify_mode(ssl),
+             (unsigned long)SSL_get_options(ssl));
 }
 
 /* A read gave 0: an end in the clear, where the transport has ended. */
