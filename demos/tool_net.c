@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -27,12 +29,6 @@
 /* Places
  * ------
  */
-
-static int bad_place(const char *text, const char *what)
-{
-    report(TOOL_USAGE, NULL, "'%s': %s", text, what);
-    return 0;
-}
 
 static int good_port(const char *port, int min)
 {
@@ -60,7 +56,7 @@ static const char *port_colon(const char *text)
     return strchr(bracket != NULL ? bracket : text, ':');
 }
 
-int net_parse(NET_PLACE *place, const char *text, int needs_host)
+const char *net_take_apart(NET_PLACE *place, const char *text, int needs_host)
 {
     const char *colon = port_colon(text);
     const char *port = colon != NULL ? colon + 1 : text;
@@ -71,18 +67,27 @@ int net_parse(NET_PLACE *place, const char *text, int needs_host)
         host++;
         len -= 2;
     } else if (strchr(port, ':') != NULL) {
-        return bad_place(text, "an IPv6 address needs brackets, [::1]:port");
+        return "an IPv6 address needs brackets, [::1]:port";
     }
     if (len == 1 && host[0] == '*')
         len = 0;
     if (!copy(place->host, sizeof(place->host), host, len))
-        return bad_place(text, "the host is too long");
+        return "the host is too long";
     if (needs_host && place->host[0] == '\0')
-        return bad_place(text, "host:port is needed");
+        return "host:port is needed";
     if (!copy(place->port, sizeof(place->port), port, strlen(port))
         || !good_port(port, needs_host ? 1 : 0))
-        return bad_place(text, "the port is not a number up to 65535");
-    return 1;
+        return "the port is not a number up to 65535";
+    return NULL;
+}
+
+int net_parse(NET_PLACE *place, const char *text, int needs_host)
+{
+    const char *mistake = net_take_apart(place, text, needs_host);
+
+    if (mistake != NULL)
+        report(TOOL_USAGE, NULL, "'%s': %s", text, mistake);
+    return mistake == NULL;
 }
 
 static int wanted_family = AF_UNSPEC;
@@ -267,12 +272,20 @@ int net_accept(int listener)
     return fd;
 }
 
+int net_dialled(int fd)
+{
+    int error = 0;
+    socklen_t len = sizeof(error);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
+        return errno;
+    return error;
+}
+
 /* 0, or the errno of a connect() that is under way. */
 static int connect_result(int fd, long long deadline)
 {
     struct pollfd p = { .fd = fd, .events = POLLOUT };
-    int error = 0;
-    socklen_t len = sizeof(error);
     long long left;
 
     do {
@@ -280,25 +293,33 @@ static int connect_result(int fd, long long deadline)
         if (left <= 0)
             return ETIMEDOUT;
     } while (poll(&p, 1, (int)left) <= 0);
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
-        return errno;
-    return error;
+    return net_dialled(fd);
+}
+
+int net_dial(const struct addrinfo *a)
+{
+    int fd = open_socket(a);
+
+    if (fd == -1 || (connect(fd, a->ai_addr, a->ai_addrlen) == -1
+                     && errno != EINPROGRESS))
+        return give_up(fd);
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    return fd;
 }
 
 static int connect_to(const struct addrinfo *a, long long deadline)
 {
-    int fd = open_socket(a);
+    int fd = net_dial(a);
 
     if (fd == -1)
         return -1;
-    if (connect(fd, a->ai_addr, a->ai_addrlen) == -1) {
-        if (errno == EINPROGRESS)
-            errno = connect_result(fd, deadline);
-        if (errno != 0)
-            return give_up(fd);
-    }
-    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    return fd;
+    errno = connect_result(fd, deadline);
+    return errno == 0 ? fd : give_up(fd);
+}
+
+struct addrinfo *net_resolve(const NET_PLACE *place)
+{
+    return resolve(place, 0);
 }
 
 int net_connect(const NET_PLACE *place, int timeout_ms)
@@ -351,6 +372,27 @@ int net_connect_path(const char *path, int timeout_ms)
     return give_up(fd);
 }
 
+void net_abort(int fd)
+{
+    struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
+long net_raise_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+        return -1;
+    if (limit.rlim_cur != limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+        (void)getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    return limit.rlim_cur > LONG_MAX ? LONG_MAX : (long)limit.rlim_cur;
+}
+
 void net_gather(int fd, int on)
 {
 #if defined(TCP_CORK)
@@ -378,10 +420,10 @@ static int signal_pipe[2];
 static void on_signal(int number)
 {
     int saved = errno;
-    ssize_t n = write(signal_pipe[1], "", 1);
+    unsigned char byte = (unsigned char)number;
+    ssize_t n = write(signal_pipe[1], &byte, 1);
 
     (void)n;
-    (void)number;
     errno = saved;
 }
 
@@ -400,11 +442,16 @@ void net_ignore_sigpipe(void)
     set_handler(SIGPIPE, SIG_IGN);
 }
 
+int net_catch_signal(int number)
+{
+    return set_handler(number, on_signal);
+}
+
 int net_catch_signals(void)
 {
     if (pipe(signal_pipe) == -1 || !set_flags(signal_pipe[0])
-        || !set_flags(signal_pipe[1]) || !set_handler(SIGTERM, on_signal)
-        || !set_handler(SIGINT, on_signal))
+        || !set_flags(signal_pipe[1]) || !net_catch_signal(SIGTERM)
+        || !net_catch_signal(SIGINT))
         return -1;
     return signal_pipe[0];
 }

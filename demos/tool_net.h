@@ -9,6 +9,8 @@
 
 # include <stddef.h>
 
+struct addrinfo;
+
 /* Room for any address and port in digits. */
 # define NET_NAME_SIZE      80
 # define NET_LISTENERS      8
@@ -23,6 +25,8 @@ typedef struct net_place_st {
  * needs_host. 1; or 0, and the mistake has been reported.
  */
 int net_parse(NET_PLACE *place, const char *text, int needs_host);
+/* The same, unreported: NULL, or what the mistake is. */
+const char *net_take_apart(NET_PLACE *place, const char *text, int needs_host);
 
 /*
  * Listens on each address of place. The number of sockets, now in fd[]; or 0,
@@ -45,6 +49,25 @@ void net_family(int family);
 /* The same of a socket in the file system. */
 int net_connect_path(const char *path, int timeout_ms);
 
+/*
+ * The addresses of place, for freeaddrinfo(); NULL, and that there is none has
+ * been reported.
+ */
+struct addrinfo *net_resolve(const NET_PLACE *place);
+
+/*
+ * Begins to connect to one address. The socket; or -1 with errno. What has
+ * come of it, once the socket can be written: 0, or an errno.
+ */
+int net_dial(const struct addrinfo *address);
+int net_dialled(int fd);
+
+/* When fd is closed, the peer sees a reset: what it has got is not all. */
+void net_abort(int fd);
+
+/* The limit of descriptors, raised to what it may be. */
+long net_raise_limit(void);
+
 /* "127.0.0.1:4433", "[::1]:4433": our side of fd, or the peer's. */
 void net_name(int fd, int of_peer, char name[NET_NAME_SIZE]);
 
@@ -57,7 +80,11 @@ long long net_now(void);
 /* A write to a connection that is gone is an error, and no more. */
 void net_ignore_sigpipe(void);
 
-/* A pipe that becomes readable at SIGTERM or SIGINT; -1 on failure. */
+/*
+ * A pipe from which the number of each SIGTERM and SIGINT can be read, as a
+ * byte; -1 on failure. And of other signals from then on: 1, or 0 on failure.
+ */
 int net_catch_signals(void);
+int net_catch_signal(int number);
 
 #endif
