@@ -1,78 +1,100 @@
 /*
- * onion_server.c - a server that starts and stops layers of TLS on request.
+ * onion_server.c - a server for layers of TLS within TLS, in several modes.
  *
  * SPDX-License-Identifier: Apache-2.0
  *
- * One thread, one poll() loop, an onion for each connection. Its exit codes are
- * in tool_report.h; once it listens, only SIGTERM or SIGINT ends it, with 0.
+ * One thread, an onion for each connection. Its exit codes are in
+ * tool_report.h; once it listens, only SIGTERM or SIGINT ends it, with 0.
  */
 
 #define _POSIX_C_SOURCE 200809L
 
-#include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 #include "bio_onion.h"
-#include "server_conn.h"
-#include "tool_net.h"
+#include "server.h"
+#include "server_loop.h"
 #include "tool_report.h"
-
-#define MAX_CONNS       1000
-/* After an accept() that failed for want of descriptors or memory. */
-#define ACCEPT_PAUSE_MS 100
 
 typedef struct arguments_st {
     const char *accept;
-    int line;
-    int layers;
-    int max_depth;
-    int timeout;
+    int line, echo, www, proxy, proxy_origin;
+    const char *forward;
+    STRINGS proxy_allow;
+    const char *proxy_auth;
+    int layers;             /* -1: as many as there are -layer */
+    int max_depth, max_conns;
+    int timeout, idle_timeout, close_timeout, drain;
+    const char *log;
+    const char *stats;
 } ARGUMENTS;
 
 #define OF(field) offsetof(ARGUMENTS, field)
+#define DAY 86400
 
 static const OPTION table[] = {
     { "accept", OPTION_STRING, OF(accept), 0, 0, "[host:]port",
       "listen there; without host on all addresses; port 0\n"
       "for one that is free. \"ACCEPT address:port\" is printed\n"
       "when it listens" },
+    OPTION_TITLE("Modes, one of which is needed:"),
     { "line", OPTION_SET, OF(line), 0, 1, NULL,
       "speak the line protocol" },
+    { "echo", OPTION_SET, OF(echo), 0, 1, NULL,
+      "send back what comes" },
+    { "www", OPTION_SET, OF(www), 0, 1, NULL,
+      "serve a page that shows every layer" },
+    { "forward", OPTION_STRING, OF(forward), 0, 0, "host:port",
+      "connect to there, and pass on what the layers carry" },
+    { "proxy", OPTION_SET, OF(proxy), 0, 1, NULL,
+      "be an HTTPS proxy: CONNECT within the layers" },
+    OPTION_TITLE("Of -proxy:"),
+    { "proxy_allow", OPTION_LIST, OF(proxy_allow), 0, 0, "host:port",
+      "a CONNECT may go there; * is any host or any port.\n"
+      "May be repeated; without it nothing is allowed" },
+    { "proxy_auth", OPTION_STRING, OF(proxy_auth), 0, 0, "user:password",
+      "ask for them (Basic); or file:name of a file with them\n"
+      "in its first line" },
+    { "proxy_origin", OPTION_SET, OF(proxy_origin), 0, 1, NULL,
+      "call nobody: answer for the target, in one layer more,\n"
+      "with -www or -echo" },
+    OPTION_TITLE("Layers:"),
     { "layers", OPTION_NUMBER, OF(layers), 0, ONION_MAX_DEPTH, "n",
-      "start n layers at once, as TLS server (default 0)" },
-    { "max_depth", OPTION_NUMBER, OF(max_depth), 1, ONION_MAX_DEPTH, "n",
-      "refuse to start more layers (default 16)" },
-    { "timeout", OPTION_NUMBER, OF(timeout), 1, 86400, "seconds",
-      "cut off a peer that stalls in a handshake, or does\n"
-      "not read, for so long (default 30)" },
+      "start n layers at once, as TLS server (default: with\n"
+      "-line 0; else one for each -layer, but the last with\n"
+      "-proxy_origin, or 1 if there is no -layer but a -cert)" },
     { "layer", OPTION_GROUP, 0, 0, 0, NULL,
       "the options that follow are of the next layer; behind\n"
       "the last -layer, of all deeper ones too" },
+    OPTION_TITLE("Limits; seconds, 0 is for ever:"),
+    { "max_depth", OPTION_NUMBER, OF(max_depth), 1, ONION_MAX_DEPTH, "n",
+      "refuse to start more layers (default 16)" },
+    { "max_conns", OPTION_NUMBER, OF(max_conns), 1, 1000000, "n",
+      "refuse more connections at once (default 1000)" },
+    { "timeout", OPTION_NUMBER, OF(timeout), 1, DAY, "seconds",
+      "cut off a peer that stalls in a handshake or request,\n"
+      "or does not read, for so long (default 30)" },
+    { "idle_timeout", OPTION_NUMBER, OF(idle_timeout), 0, DAY, "seconds",
+      "end a connection on which nothing was said for so\n"
+      "long (default 3600)" },
+    { "close_timeout", OPTION_NUMBER, OF(close_timeout), 0, DAY, "seconds",
+      "wait so long for the peer's end after ours (default 2)" },
+    { "drain", OPTION_NUMBER, OF(drain), 0, DAY, "seconds",
+      "after SIGTERM let connections finish for so long\n"
+      "(default 10); a second signal ends at once" },
+    OPTION_TITLE("What it tells:"),
+    { "log", OPTION_STRING, OF(log), 0, 0, "file",
+      "a line for each layer and connection that has ended;\n"
+      "- is stderr. Opened again at SIGHUP" },
+    { "stats", OPTION_STRING, OF(stats), 0, 0, "[host:]port",
+      "GET /metrics there, for Prometheus; without host for\n"
+      "this machine only. \"STATS address:port\" is printed" },
     OPTION_END
 };
 
 static const char usage[] =
-    "Usage: onion_server -accept [host:]port -line [options] [-layer ...]...\n"
-    "A server that starts and stops layers of TLS within TLS on request.\n";
-
-/* What the loop works on. */
-typedef struct loop_st {
-    SERVER server;
-    int signals;                /* readable: time to go */
-    int leaving;                /* a second signal ends it at once */
-    int listener[NET_LISTENERS];
-    int listeners;
-    CONN *conn[MAX_CONNS];
-    int conns;
-    long long pause;            /* no accept() before; 0 if there was no need */
-    struct pollfd poll[1 + NET_LISTENERS + MAX_CONNS];
-} LOOP;
-
-/* Arguments
- * ---------
- */
+    "Usage: onion_server -accept [host:]port mode [options] [-layer ...]...\n"
+    "A server for layers of TLS within TLS.\n";
 
 static int mistake(const char *text)
 {
@@ -80,224 +102,160 @@ static int mistake(const char *text)
     return 0;
 }
 
-static int check_layers(const SERVER *s)
-{
-    int i;
+/* The mode
+ * --------
+ */
 
-    if (s->layers > s->max_depth)
-        return mistake("-layers is more than -max_depth");
-    for (i = 1; i <= s->layers; i++)
+static int check_proxy(const ARGUMENTS *a, SERVER *s)
+{
+    if (!a->proxy && (a->proxy_origin || a->proxy_allow.n > 0
+                      || a->proxy_auth != NULL))
+        return mistake("-proxy_allow, -proxy_auth and -proxy_origin need "
+                       "-proxy");
+    if (!a->proxy)
+        return 1;
+    if (a->proxy_origin)
+        s->origin = a->echo ? &mode_echo : &mode_www;
+    return access_load(&s->access, &a->proxy_allow, a->proxy_auth);
+}
+
+/* With -proxy_origin there are two: what is within the proxy does not count. */
+static int choose_mode(const ARGUMENTS *a, SERVER *s)
+{
+    const struct {
+        int chosen;
+        const MODE *mode;
+    } modes[] = {
+        { a->line, &mode_line },
+        { a->echo && !a->proxy_origin, &mode_echo },
+        { a->www && !a->proxy_origin, &mode_www },
+        { a->forward != NULL, &mode_forward },
+        { a->proxy, &mode_proxy }
+    };
+    size_t i;
+    int n = 0;
+
+    for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+        if (modes[i].chosen) {
+            s->mode = modes[i].mode;
+            n++;
+        }
+    if (n != 1 || (a->echo && a->www))
+        return mistake("one of -line, -echo, -www, -forward and -proxy is "
+                       "needed");
+    return check_proxy(a, s);
+}
+
+static int find_target(const ARGUMENTS *a, SERVER *s)
+{
+    NET_PLACE place;
+
+    if (a->forward == NULL)
+        return TOOL_OK;
+    if (!net_parse(&place, a->forward, 1))
+        return TOOL_USAGE;
+    s->target_name = a->forward;
+    s->target = net_resolve(&place);
+    return s->target != NULL ? TOOL_OK : TOOL_NETWORK;
+}
+
+/* Layers
+ * ------
+ */
+
+static int default_layers(const SERVER *s)
+{
+    int groups = options_count(&s->groups, s->groups.n, "layer");
+
+    if (s->mode == &mode_line)
+        return 0;
+    if (groups == 0)
+        return tls_can_serve(&s->tls, -1);
+    return s->origin != NULL && groups > 1 ? groups - 1 : groups;
+}
+
+static int check_layers(const ARGUMENTS *a, SERVER *s)
+{
+    int i, served;
+
+    s->layers = a->layers >= 0 ? a->layers : default_layers(s);
+    served = s->layers + (s->origin != NULL);
+    if (served > s->max_depth)
+        return mistake("there are more layers than -max_depth");
+    for (i = 1; i <= served; i++)
         if (!tls_can_serve(&s->tls, tls_group_of_layer(&s->tls, i))) {
-            report(TOOL_USAGE, NULL, "layer %d: -layers needs its -cert", i);
+            report(TOOL_USAGE, NULL, "layer %d: it needs its -cert", i);
             return 0;
         }
     return 1;
 }
 
-static int check(const ARGUMENTS *a, SERVER *s, NET_PLACE *place)
-{
-    if (a->accept == NULL)
-        return mistake("-accept is needed");
-    if (!a->line)
-        return mistake("-line is needed: it is the only way to talk so far");
-    s->layers = a->layers;
-    s->max_depth = a->max_depth;
-    s->timeout = a->timeout;
-    return net_parse(place, a->accept, 0) && tls_load(&s->tls, &s->groups)
-        && check_layers(s);
-}
-
-/* The loop
+/* The rest
  * --------
  */
 
-static void fill_slot(struct pollfd *p, int fd, short events)
+/* Without a host, and only then, this machine alone may ask. */
+static int parse_stats(const ARGUMENTS *a, NET_PLACE *place)
 {
-    p->fd = fd;
-    p->events = events;
-    p->revents = 0;
+    if (a->stats == NULL)
+        return 1;
+    if (!net_parse(place, a->stats, 0))
+        return 0;
+    if (strchr(a->stats, ':') == NULL)
+        strcpy(place->host, "127.0.0.1");
+    return 1;
 }
 
-/* Room for one more connection, and something to make it of. */
-static int may_accept(const LOOP *l, long long now)
+static void copy_limits(const ARGUMENTS *a, SERVER *s)
 {
-    return l->conns < MAX_CONNS && now >= l->pause;
+    s->max_depth = a->max_depth;
+    s->max_conns = a->max_conns;
+    s->timeout = a->timeout;
+    s->idle_timeout = a->idle_timeout;
+    s->close_timeout = a->close_timeout;
+    s->drain = a->drain;
+    s->log.file = a->log;
 }
 
-static int fill_poll(LOOP *l, long long now)
+static int check(const ARGUMENTS *a, SERVER *s, NET_PLACE *place,
+                 NET_PLACE *stats)
 {
-    int i, n = 0;
-    short events = may_accept(l, now) ? POLLIN : 0;
-
-    fill_slot(&l->poll[n++], l->signals, POLLIN);
-    for (i = 0; i < l->listeners; i++)
-        fill_slot(&l->poll[n++], l->listener[i], events);
-    for (i = 0; i < l->conns; i++)
-        fill_slot(&l->poll[n++], conn_fd(l->conn[i]), conn_events(l->conn[i]));
-    return n;
+    if (a->accept == NULL)
+        return mistake("-accept is needed");
+    copy_limits(a, s);
+    return choose_mode(a, s) && net_parse(place, a->accept, 0)
+        && parse_stats(a, stats) && tls_load(&s->tls, &s->groups)
+        && check_layers(a, s) && log_open(&s->log);
 }
 
-static void sooner(long long *first, long long deadline)
+static int run(const ARGUMENTS *a, SERVER *s)
 {
-    if (deadline >= 0 && (*first < 0 || deadline < *first))
-        *first = deadline;
-}
+    NET_PLACE place, stats;
+    int result = check(a, s, &place, &stats) ? find_target(a, s) : TOOL_USAGE;
 
-/* Milliseconds until the first deadline; -1 if there is none. */
-static int poll_timeout(const LOOP *l, long long now)
-{
-    long long first = l->pause > now ? l->pause : -1;
-    int i;
-
-    for (i = 0; i < l->conns; i++)
-        sooner(&first, conn_deadline(l->conn[i]));
-    if (first < 0)
-        return -1;
-    return first > now ? (int)(first - now) : 0;
-}
-
-static void pause_accept(LOOP *l, long long now)
-{
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ECONNABORTED
-        || errno == EINTR)
-        return;
-    if (l->pause == 0)
-        report(TOOL_NETWORK, NULL, "cannot accept: %s", strerror(errno));
-    l->pause = now + ACCEPT_PAUSE_MS;
-}
-
-static void accept_on(LOOP *l, int listener, long long now)
-{
-    CONN *c;
-    int fd;
-
-    while (may_accept(l, now)) {
-        fd = net_accept(listener);
-        if (fd == -1) {
-            pause_accept(l, now);
-            return;
-        }
-        l->pause = 0;
-        c = conn_new(fd, &l->server);
-        if (c != NULL) {
-            conn_run(c, now);
-            l->conn[l->conns++] = c;
-        }
-    }
-}
-
-static void run_conns(LOOP *l, const struct pollfd *p, long long now)
-{
-    int i, kept = 0;
-
-    for (i = 0; i < l->conns; i++) {
-        CONN *c = l->conn[i];
-        long long deadline = conn_deadline(c);
-
-        if (p[i].revents != 0 || (deadline >= 0 && now >= deadline))
-            conn_run(c, now);
-        if (conn_is_over(c))
-            conn_free(c);
-        else
-            l->conn[kept++] = c;
-    }
-    l->conns = kept;
-}
-
-/* Runs what poll() has found. */
-static void run(LOOP *l, long long now)
-{
-    int i;
-
-    /* The new ones come behind those that poll() knows of. */
-    run_conns(l, &l->poll[1 + l->listeners], now);
-    for (i = 0; i < l->listeners; i++)
-        if (l->poll[1 + i].revents != 0)
-            accept_on(l, l->listener[i], now);
-}
-
-/* At the first signal: from now on there are only ends to wait for. */
-static void leave(LOOP *l)
-{
-    char waste[16];
-    int i;
-
-    (void)!read(l->signals, waste, sizeof(waste));
-    while (l->listeners > 0)
-        close(l->listener[--l->listeners]);
-    for (i = 0; i < l->conns; i++)
-        conn_end(l->conn[i]);
-    l->leaving = 1;
-}
-
-static int serve(LOOP *l)
-{
-    long long now;
-    int n;
-
-    while (!l->leaving || l->conns > 0) {
-        now = net_now();
-        n = fill_poll(l, now);
-        if (poll(l->poll, (nfds_t)n, poll_timeout(l, now)) == -1) {
-            if (errno == EINTR)
-                continue;
-            return report(TOOL_NETWORK, NULL, "poll: %s", strerror(errno));
-        }
-        if (l->poll[0].revents == 0)
-            run(l, net_now());
-        else if (l->leaving)
-            break;
-        else
-            leave(l);
-    }
-    return TOOL_OK;
-}
-
-static int start(LOOP *l, const NET_PLACE *place)
-{
-    char name[NET_NAME_SIZE];
-    int i;
-
-    net_ignore_sigpipe();
-    l->signals = net_catch_signals();
-    if (l->signals == -1)
-        return report(TOOL_NETWORK, NULL, "signals: %s", strerror(errno));
-    l->listeners = net_listen(place, l->listener);
-    if (l->listeners == 0)
-        return TOOL_NETWORK;
-    for (i = 0; i < l->listeners; i++) {
-        net_name(l->listener[i], 0, name);
-        printf("ACCEPT %s\n", name);
-    }
-    fflush(stdout);
-    return serve(l);
-}
-
-static void finish(LOOP *l)
-{
-    while (l->conns > 0)
-        conn_free(l->conn[--l->conns]);
-    while (l->listeners > 0)
-        close(l->listener[--l->listeners]);
-    tls_free(&l->server.tls);
+    if (result == TOOL_OK)
+        result = loop_run(s, &place, a->stats != NULL ? &stats : NULL);
+    if (s->target != NULL)
+        freeaddrinfo(s->target);
+    tls_free(&s->tls);
+    log_close(&s->log);
+    return result;
 }
 
 int main(int argc, char **argv)
 {
-    static LOOP loop;
-    ARGUMENTS arguments = { .max_depth = 16, .timeout = 30 };
-    NET_PLACE place;
+    static SERVER server;
+    ARGUMENTS arguments = {
+        .layers = -1, .max_depth = 16, .max_conns = 1000, .timeout = 30,
+        .idle_timeout = 3600, .close_timeout = 2, .drain = 10
+    };
     int result;
 
     report_program("onion_server");
+    server.log.fd = -1;
     result = options_parse(argc, argv, usage, table, &arguments,
-                           &loop.server.groups);
+                           &server.groups);
     if (result <= 0)
         return result == 0 ? TOOL_OK : TOOL_USAGE;
-    if (check(&arguments, &loop.server, &place))
-        result = start(&loop, &place);
-    else
-        result = TOOL_USAGE;
-    finish(&loop);
-    return result;
+    return run(&arguments, &server);
 }

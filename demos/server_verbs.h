@@ -7,18 +7,9 @@
 #ifndef SERVER_VERBS_H
 # define SERVER_VERBS_H
 
+# include "server.h"
 # include "server_steps.h"
 # include "tool_line.h"
-# include "tool_tls.h"
-
-/* What all connections share. */
-typedef struct server_st {
-    GROUPS groups;
-    TLS_LAYERS tls;
-    int layers;             /* to start at once */
-    int max_depth;
-    int timeout;            /* seconds */
-} SERVER;
 
 /* Adds the steps that answer the line: 1, or 0 without memory. */
 int verbs_answer(STEPS *steps, BIO *stack, const SERVER *server,
