@@ -32,12 +32,16 @@ SIZE = 16384
 class Layer:
     """A TLS session whose bytes go through memory, not through a socket."""
 
+    context = None
+
     def __init__(self, name):
-        context = ssl.create_default_context(cafile=os.environ['CAFILE'])
+        if Layer.context is None:
+            Layer.context = ssl.create_default_context(
+                cafile=os.environ['CAFILE'])
         self.incoming = ssl.MemoryBIO()
         self.outgoing = ssl.MemoryBIO()
-        self.tls = context.wrap_bio(self.incoming, self.outgoing,
-                                    server_hostname=name)
+        self.tls = Layer.context.wrap_bio(self.incoming, self.outgoing,
+                                          server_hostname=name)
         self.closed = False
 
     def shake(self):

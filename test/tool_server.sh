@@ -18,7 +18,7 @@ middle="-layer -cert $certs/middle.example.pem -key $certs/middle.example.key"
 inner="-layer -cert $certs/inner.example.pem -key $certs/inner.example.key"
 
 nested() {
-    timeout 120 "$python" "$srcdir/test/nested.py" "$@"
+    timeout 300 "$python" "$srcdir/test/nested.py" "$@"
 }
 
 # serve NAME ARGUMENT...: sets address, port, log and pid, and stats, if it was
