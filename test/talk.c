@@ -622,6 +622,7 @@ static void side_free(struct talk_side *s)
         BIO_free_all(s->bio);
     else
         BIO_free(s->tap[1]);
+    s->bio = NULL;
     look_through(s);
     for (i = TALK_LAYERS; i > 0; i--) {
         if (i > s->placed)
