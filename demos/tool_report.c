@@ -110,21 +110,6 @@ int report_layer(int code, int layer, const char *peer, const char *fmt, ...)
     return code;
 }
 
-BIO *report_lines(int layer, const char *peer)
-{
-    char label[REPORT_LABEL_SIZE];
-    BIO *prefix = BIO_new(BIO_f_prefix());
-    BIO *out = BIO_new_fp(stderr, BIO_NOCLOSE);
-
-    if (prefix == NULL || out == NULL
-        || BIO_set_prefix(prefix, report_label(label, layer, peer)) != 1) {
-        BIO_free(prefix);
-        BIO_free(out);
-        return NULL;
-    }
-    return BIO_push(prefix, out);
-}
-
 int report_at(int code, const char *who, int depth, const char *fmt, ...)
 {
     char text[LINE_SIZE];

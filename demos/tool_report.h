@@ -62,12 +62,6 @@ const char *report_label(char out[REPORT_LABEL_SIZE], int layer,
 int report_layer(int code, int layer, const char *peer, const char *fmt, ...)
     REPORT_FORMAT(4, 5);
 
-/*
- * stderr, with the label before each line, to be freed with BIO_free_all();
- * NULL without memory.
- */
-BIO *report_lines(int layer, const char *peer);
-
 /* The same of something at a depth: the text follows "layer 2: ". */
 int report_at(int code, const char *who, int depth, const char *fmt, ...)
     REPORT_FORMAT(4, 5);

@@ -10,6 +10,7 @@
 #include <openssl/err.h>
 #include "tool_cert.h"
 #include "tool_conf.h"
+#include "tool_lines.h"
 #include "tool_pass.h"
 #include "tool_report.h"
 #include "tool_tls.h"
@@ -219,7 +220,7 @@ SSL *tls_new_client(const TLS_LAYERS *t, int group, int layer,
 
 static void show_status(SSL *ssl, int layer, const char *peer)
 {
-    BIO *out = report_lines(layer, peer);
+    BIO *out = lines_new(layer, peer);
 
     if (out != NULL)
         status_show(out, ssl);

@@ -71,7 +71,8 @@ static void load_defaults(SSL_CTX *ctx, const LAYER_OPTIONS *l)
         SSL_CTX_set_default_verify_file(ctx);
     if (!l->no_capath)
         SSL_CTX_set_default_verify_dir(ctx);
-    if (!l->no_castore)
+    /* OpenSSL takes the directory for the store. */
+    if (!l->no_castore && !l->no_capath)
         SSL_CTX_set_default_verify_store(ctx);
     ERR_clear_error();
 }

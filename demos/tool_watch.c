@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <openssl/crypto.h>
 #include <openssl/pem.h>
+#include "tool_lines.h"
 #include "tool_report.h"
 #include "tool_watch.h"
 
@@ -102,7 +103,7 @@ static VIEW *new_view(const WATCH *w, int layer, const char *peer)
         return NULL;
     v->watch = w;
     v->layer = layer;
-    v->out = report_lines(layer, peer);
+    v->out = lines_new(layer, peer);
     if (v->out != NULL)
         return v;
     OPENSSL_free(v);

@@ -378,8 +378,14 @@ make_address_cert 2>"$tmp/address.log" || exit 99
     check '-CAstore' talk -CAstore "file:$ca"
     check '-CApath without the CA' refused 'certificate refused' \
         -CApath "$tmp/no-ca"
-    check 'neither the file, the directory nor the store of the system' \
-        refused 'certificate refused' -no-CAfile -no-CApath -no-CAstore
+    SSL_CERT_FILE=$ca SSL_CERT_DIR=$tmp/no-ca
+    export SSL_CERT_FILE SSL_CERT_DIR
+    check 'the file of the system' talk
+    check '-no-CAfile: not that' refused 'certificate refused' -no-CAfile
+    SSL_CERT_FILE=$tmp/nowhere SSL_CERT_DIR=$tmp/hashed
+    check 'the directory of the system' talk
+    check '-no-CApath: not that' refused 'certificate refused' -no-CApath
+    unset SSL_CERT_FILE SSL_CERT_DIR
     check '-verify_ip' talk -CAfile "$ca" -verify_ip 127.0.0.1
     check '-verify_ip of another address' refused 'certificate refused: IP' \
         -CAfile "$ca" -verify_ip 127.0.0.2
@@ -398,7 +404,13 @@ make_address_cert 2>"$tmp/address.log" || exit 99
         -servername b.c.wild.example
     check '-servername is asked for' talks_as '/a.wild.example$' \
         -CAfile "$ca" -servername a.wild.example
-    check '-noservername: none is' talks_as '/-$' -CAfile "$ca" -noservername
+    ip_address=$address
+    address=localhost:${ip_address##*:}
+    check 'the host is asked for' \
+        talks_as '/localhost$' -CAfile "$ca" -verify_ip 127.0.0.1
+    check '-noservername: it is not' \
+        talks_as '/-$' -CAfile "$ca" -verify_ip 127.0.0.1 -noservername
+    address=$ip_address
     check '-insecure: anything goes' talk -CAfile "$certs/other-ca.pem" \
         -insecure -servername z.example
     check '-insecure is for its layer alone' fails 3 '\[2 .*certificate refused' \
@@ -480,7 +492,8 @@ serve -cert "$rsa" -key "$rsa_key" -CAfile "$ca" -pin "$other_pin"
 {
     check 'a server with a pin takes the client that has it' \
         talk $trust -cert "$ec" -key "$ec_key"
-    check 'and no other' refused '\[1 .*handshake failure' $trust -cert "$rsa" -key "$rsa_key"
+    check 'and no other' refused '\[1 .*handshake failure' $trust \
+        -cert "$rsa" -key "$rsa_key"
     check 'and none without a certificate' \
         refused '\[1 .*certificate required' $trust
 }
@@ -633,8 +646,8 @@ another_name() {
 }
 check 'a session is not offered to a peer of another name' another_name
 in_another_layer() {
-    start_server nested -line -accept 127.0.0.1:0 -layers 2 -cert "$certs/address.pem" \
-        -key "$certs/address.key" || return 1
+    start_server nested -line -accept 127.0.0.1:0 -layers 2 \
+        -cert "$certs/address.pem" -key "$certs/address.key" || return 1
     # shellcheck disable=SC2086
     status_is 0 "$client" -connect "$address" -layers 2 -script 'hello;QUIT' \
         $wild -layer -layer -sess_in "$sess" &&
