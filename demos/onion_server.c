@@ -9,8 +9,10 @@
 
 #define _POSIX_C_SOURCE 200809L
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "bio_onion.h"
 #include "server.h"
 #include "server_loop.h"
@@ -242,6 +244,16 @@ static int run(const ARGUMENTS *a, SERVER *s)
     return result;
 }
 
+/* What is opened must not become what is printed on. */
+static void hold_standard(void)
+{
+    int fd;
+
+    for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDWR) != fd)
+            return;
+}
+
 int main(int argc, char **argv)
 {
     static SERVER server;
@@ -251,6 +263,7 @@ int main(int argc, char **argv)
     };
     int result;
 
+    hold_standard();
     report_program("onion_server");
     server.log.fd = -1;
     result = options_parse(argc, argv, usage, table, &arguments,

@@ -382,8 +382,7 @@ static int start(LOOP *l, const NET_PLACE *place, const NET_PLACE *stats)
         || (stats != NULL && !open_door(l, &l->stats, stats, "STATS")))
         return 0;
     l->main.max = s->max_conns;
-    fflush(stdout);
-    return 1;
+    return fflush(stdout) == 0 || failed("output");
 }
 
 static void free_conns(DOOR *d)

@@ -8,6 +8,7 @@
 #       tls=NAME            a layer, verified against $CAFILE
 #       connect=HOST:PORT   CONNECT in what is there
 #       abort               a reset of the connection, with nothing closed
+#       fin                 the end of the connection, with nothing closed
 #   nested.py crowd ADDRESS COUNT       so many at once, in one layer
 #   nested.py target KIND               "PORT n" is printed; KIND is
 #       at-eof      answers how many bytes came, when their end has come
@@ -190,6 +191,9 @@ def client(address, *steps):
             onion.connect(word)
         elif verb == 'abort':
             abort(onion.sock)
+            return
+        elif verb == 'fin':
+            onion.sock.close()
             return
         else:
             sys.exit('what is ' + step)

@@ -89,10 +89,104 @@ nobody='-connect 127.0.0.1:1'
         $client $nobody -script QUIT
 }
 
+# The server's modes, limits and places
+# -------------------------------------
+
+long=$(printf 'a%.0s' $(seq 256))
+any='-accept 127.0.0.1:0'
+printf 'no colon\n' >"$tmp/no-colon"
+
+# shellcheck disable=SC2086
+{
+    for option in accept forward proxy_allow proxy_auth layers max_depth \
+        max_conns timeout idle_timeout close_timeout drain log stats; do
+        refuses 1 "-$option needs" "onion_server: -$option without its argument" \
+            $server -$option
+    done
+    for option in line echo www proxy proxy_origin 'accept 1' 'forward a:1' \
+        'proxy_auth a:b' 'layers 1' 'max_conns 1' 'drain 1' 'log -' 'stats 1'; do
+        refuses 1 "-${option%% *} is given twice" \
+            "onion_server: -$option twice" $server -$option -$option
+    done
+    # The options, and what is said of them.
+    while IFS='|' read -r options reason; do
+        refuses 1 "$reason" "onion_server: $options: refused" \
+            $server $any $options
+    done <<END
+|one of -line
+-line -echo|one of
+-echo -www|one of
+-www -forward a:1|one of
+-www -proxy_allow a:1|need -proxy
+-echo -proxy_auth a:b|need -proxy
+-www -proxy_origin|one of
+-proxy -proxy_origin -www -echo|one of
+-proxy -proxy_origin|layer 1: it needs its -cert
+-proxy -proxy_allow a|host:port is needed
+-proxy -proxy_allow :1|host:port is needed
+-proxy -proxy_allow a:0|not a number
+-proxy -proxy_allow a:65536|not a number
+-proxy -proxy_allow a:|not a number
+-proxy -proxy_allow ::1:443|brackets
+-proxy -proxy_allow $long:1|too long
+-proxy -proxy_auth user|user:password
+-proxy -proxy_auth :password|user:password
+-proxy -proxy_auth file:$tmp/nowhere|nowhere.*No such file
+-proxy -proxy_auth file:/dev/null|no line
+-proxy -proxy_auth file:$certs|certs
+-proxy -proxy_auth file:$tmp/no-colon|user:password
+-forward a|host:port is needed
+-forward :1|host:port is needed
+-forward a:0|not a number
+-forward a:-1|not a number
+-forward a:65536|not a number
+-forward a:443abc|not a number
+-forward ::1:1|brackets
+-forward $long:1|too long
+-line -max_conns 0|number
+-line -max_conns 1000001|number
+-line -timeout 0|number
+-line -drain -1|number
+-line -idle_timeout 86401|number
+-line -stats 65536|not a number
+-line -log $tmp/nowhere/log|cannot open the log.*No such file
+-line -log $certs|cannot open the log
+END
+    for port in -1 65536 443abc '' ::1:1 "$long:1"; do
+        refuses 1 "'$port'" "onion_server: -accept '$port'" \
+            $server -line -accept "$port"
+    done
+    refuses 2 'cannot find nowhere.invalid' \
+        'onion_server: a target that there is not' \
+        $server $any -forward nowhere.invalid:1
+    start_server taken $listen || exit 99
+    refuses 2 "cannot listen on $address" 'onion_server: -stats on a port in use' \
+        $server $listen -stats "$address"
+    stop_background "$pid"
+    full_disk() {
+        timeout 30 $server $listen >/dev/full 2>"$tmp/err" </dev/null
+        status=$?
+        cat "$tmp/err"
+        [ "$status" -eq 2 ] && grep -q 'output: No space' "$tmp/err"
+    }
+    check 'onion_server: a full disk, where it would say that it listens' \
+        full_disk
+    closed_output() {
+        timeout 30 $server -line -accept "$address" >&- 2>"$tmp/err" <&- &
+        closed=$!
+        wait_for 20 $client -connect "$address" -script 'hello;QUIT'
+        said=$?
+        kill "$closed"
+        wait "$closed"
+        [ "$said" -eq 0 ]
+    }
+    check 'onion_server: closed input and output, on which it does not write' \
+        closed_output
+}
+
 # The client's hops, hosts and whole connection
 # ---------------------------------------------
 
-long=$(printf 'a%.0s' $(seq 256))
 idn=$(printf 'b\303\274cher.example')
 
 # shellcheck disable=SC2086

@@ -526,6 +526,54 @@ target slow
     stop_background "$pid"
 }
 
+# Enemies
+# -------
+
+# shellcheck disable=SC2086
+{
+    printf '\200\056\001\000\002\000\025\000\000\000\020' >"$tmp/sslv2"
+    printf 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' >"$tmp/http"
+    head -c 20000 /dev/zero >"$tmp/zeros"
+    head -c 20000 /dev/urandom >"$tmp/noise"
+    : >"$tmp/nothing"
+    for mode in -line -www '-forward 127.0.0.1:1' '-proxy -proxy_allow *:*'; do
+        set -f
+        serve enemy $mode -layers 1 -stats 0 -close_timeout 1 $outer
+        set +f
+        assault() {
+            for i in sslv2 http zeros noise nothing; do
+                nested client "$address" <"$tmp/$i" >/dev/null 2>&1
+                nested client "$address" tls=outer.example <"$tmp/$i" \
+                    >/dev/null 2>&1
+            done
+            nested client "$address" abort
+            nested client "$address" fin
+            nested client "$address" tls=outer.example abort
+            nested client "$address" tls=outer.example fin
+            wait_for 10 counts connections_open 0 &&
+                counts connections_total 14 && counts handshakes_total 7
+        }
+        check "$mode: noise, HTTP, SSLv2, zeros, nothing, each in the clear and within" \
+            assault
+        stop_background "$pid"
+        check "$mode: it ended with 0 after that" wait "$pid"
+    done
+
+    printf '%s\n' 'openssl_conf = a' '[a]' 'ssl_conf = b' '[b]' \
+        'system_default = c' '[c]' 'Options = KTLS,IgnoreUnexpectedEOF' \
+        >"$tmp/openssl.cnf"
+    target watch
+    OPENSSL_CONF=$tmp/openssl.cnf
+    export OPENSSL_CONF
+    serve conf -forward "$target" $outer
+    unset OPENSSL_CONF
+    check 'OPENSSL_CONF cannot make an end of a cut' eval \
+        "nested client $address tls=outer.example fin &&
+        wait_for 5 says '^reset\$' '$target_log'"
+    stop_background "$target_pid"
+    stop_background "$pid"
+}
+
 # Tickets
 # -------
 
