@@ -28,7 +28,9 @@ static int refuse(CLIENT *c, const char *why)
 
 static int quit(CLIENT *c)
 {
-    return client_fail(c, TOOL_OK);
+    return client_fail(c, client_report_layer(c, TOOL_OK,
+                                              BIO_onion_write_depth(c->stack),
+                                              "closed by us"));
 }
 
 /* Key updates

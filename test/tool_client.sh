@@ -190,6 +190,45 @@ family() {
 }
 check '-4 and -6 choose the addresses' family
 
+start_server p1 -proxy -proxy_allow '127.0.0.1:*' -accept 127.0.0.1:0 \
+    $outer || exit 99
+p1=$address
+start_server p2 -proxy -proxy_allow '127.0.0.1:*' -accept 127.0.0.1:0 \
+    $middle || exit 99
+p2=$address
+via="-CAfile $ca -via https://$p1 -servername outer.example
+    -via https://$p2 -servername middle.example"
+
+chain() {
+    echo hello >"$tmp/in"
+    run 0 -brief $via -dest "https://$new" -servername outer.example &&
+        out_is 'olleh\n' && says "^\[1 $p1\] TLSv" "^\[2 $p2\] TLSv" \
+        "^\[3 $new\] TLSv1.3" "^onion_client: \[3 $new\] closed by both"
+}
+check 'two HTTPS proxies, and a layer with the destination' chain
+
+chain_clear() {
+    echo hello >"$tmp/in"
+    run 0 -quiet $via -dest "tcp://$line" -line -servername outer.example &&
+        out_is 'depth=1 hello\n'
+}
+check 'two HTTPS proxies, and a layer that is asked for behind them' \
+    chain_clear
+
+chain_broken() {
+    run 3 -CAfile "$ca" -via "https://$p1" -servername outer.example \
+        -via "https://$p2" -servername outer.example -dest "tcp://$line" &&
+        says "^onion_client: \[2 $p2\] certificate" &&
+        [ "$(wc -l <"$tmp/err")" -eq 1 ] && [ ! -s "$tmp/out" ]
+}
+check 'the second proxy has a certificate for another name' chain_broken
+
+chain_refused() {
+    run 6 $via -dest https://127.0.0.2:1 && says "^onion_client: \[2 $p2\] " &&
+        [ "$(wc -l <"$tmp/err")" -eq 1 ]
+}
+check 'the second proxy will not go there' chain_refused
+
 # What is said
 # ------------
 
@@ -235,6 +274,7 @@ showcerts() {
 check '-showcerts shows the certificates of each layer' showcerts
 
 state() {
+    : >"$tmp/in"
     run 0 -state -CAfile "$ca" -connect "$new" -push \
         -servername outer.example &&
         says '^-- layer 1: handshake done' && out_is ''
