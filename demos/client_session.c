@@ -75,7 +75,7 @@ static void over_well(TALK *s, int layer, const char *how)
         over(s, client_report_layer(s->c, TOOL_OK, layer, "%s", how));
 }
 
-/* After a call of the stack that has not succeeded: 1 if it is to be repeated. */
+/* After a call that did not succeed: 1 if it is to be repeated. */
 static int again(TALK *s)
 {
     if (!BIO_should_retry(s->c->stack))

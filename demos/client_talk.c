@@ -75,7 +75,8 @@ int client_report_layer(CLIENT *c, int code, int layer, const char *fmt, ...)
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     progress_clear(c);
-    return report_layer(code, note_layer(c, code, layer), peer_of(c, layer), "%s", text);
+    return report_layer(code, note_layer(c, code, layer), peer_of(c, layer),
+                        "%s", text);
 }
 
 int client_report_stack(CLIENT *c)
