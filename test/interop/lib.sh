@@ -175,7 +175,10 @@ all_is_over() {
     done
     for over_pid in $sessions; do
         wait_for 10 session_is_over "$over_pid" || {
-            session_of "$over_pid"
+            session_of "$over_pid" | while read -r left_pid _; do
+                tr '\0' ' ' <"/proc/$left_pid/cmdline"
+                kill -9 "$left_pid"
+            done
             return 1
         }
     done
