@@ -24,45 +24,59 @@
 #define SPARE (400 * 1024)
 
 /*
- * The allocator of OpenSSL, which knows how much there is.
+ * The allocator of OpenSSL, which knows how much there is. All blocks are in a
+ * list, so that a tool which looks for leaks finds those that are kept.
  */
 
 static size_t live, most;
 
+static struct head {
+    struct head *next, **prev;
+    size_t size, fill;
+} *blocks;
+
 static void *allocate(size_t size, const char *file, int line)
 {
-    size_t *p = malloc(size + 16);
+    struct head *h = malloc(sizeof(*h) + size);
 
     (void)file;
     (void)line;
-    if (p == NULL)
+    if (h == NULL)
         return NULL;
-    *p = size;
+    h->size = size;
+    h->next = blocks;
+    h->prev = &blocks;
+    if (blocks != NULL)
+        blocks->prev = &h->next;
+    blocks = h;
     live += size;
     most = live > most ? live : most;
-    return (char *)p + 16;
+    return h + 1;
 }
 
 static void release(void *p, const char *file, int line)
 {
-    size_t *head = p == NULL ? NULL : (void *)((char *)p - 16);
+    struct head *h = p == NULL ? NULL : (struct head *)p - 1;
 
     (void)file;
     (void)line;
-    if (head == NULL)
+    if (h == NULL)
         return;
-    live -= *head;
-    free(head);
+    *h->prev = h->next;
+    if (h->next != NULL)
+        h->next->prev = h->prev;
+    live -= h->size;
+    free(h);
 }
 
 static void *reallocate(void *p, size_t size, const char *file, int line)
 {
-    size_t *head = p == NULL ? NULL : (void *)((char *)p - 16);
+    struct head *h = p == NULL ? NULL : (struct head *)p - 1;
     void *q = allocate(size, file, line);
 
-    if (head == NULL || q == NULL)
+    if (h == NULL || q == NULL)
         return q;
-    memcpy(q, p, *head < size ? *head : size);
+    memcpy(q, p, h->size < size ? h->size : size);
     release(p, file, line);
     return q;
 }
