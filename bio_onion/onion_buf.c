@@ -8,6 +8,25 @@
 #include <openssl/crypto.h>
 #include "onion_local.h"
 
+/*
+ * Copies of more than 2 KiB by memcpy() are twenty times slower on some
+ * processors where the two addresses differ by 1 to 31 in their last 12 bits.
+ */
+#define SLOW_FROM   2048
+
+static void copy(unsigned char *to, const unsigned char *from, size_t len)
+{
+    size_t apart = (size_t)(to - from) & 4095;
+
+    while (apart - 1 < 31 && len > SLOW_FROM) {
+        memcpy(to, from, SLOW_FROM);
+        to += SLOW_FROM;
+        from += SLOW_FROM;
+        len -= SLOW_FROM;
+    }
+    memcpy(to, from, len);
+}
+
 /* Moves what is held so that it starts at off, with room for cap in all. */
 static int rearrange(ONION_BUF *q, size_t off, size_t cap)
 {
@@ -26,10 +45,12 @@ static int rearrange(ONION_BUF *q, size_t off, size_t cap)
     }
     if (q->len > 0)
         memcpy(data + off, q->data + q->off, q->len);
-    OPENSSL_clear_free(q->data, q->cap);
+    OPENSSL_cleanse(q->data, q->used);
+    OPENSSL_free(q->data);
     q->data = data;
     q->off = off;
     q->cap = cap;
+    q->used = off + q->len;
     return 1;
 }
 
@@ -42,11 +63,17 @@ unsigned char *onion_buf_reserve(ONION_BUF *q, size_t len)
     if (q->off + need > q->cap) {
         /* Twice as much, so that a queue that grows is not copied each time. */
         size_t cap = need <= q->cap ? q->cap : need + q->len;
-
         if (!rearrange(q, 0, cap))
             return NULL;
     }
     return q->data + q->off + q->len;
+}
+
+void onion_buf_filled(ONION_BUF *q, size_t len)
+{
+    q->len += len;
+    if (q->off + q->len > q->used)
+        q->used = q->off + q->len;
 }
 
 int onion_buf_append(ONION_BUF *q, const void *in, size_t len)
@@ -58,8 +85,8 @@ int onion_buf_append(ONION_BUF *q, const void *in, size_t len)
     end = onion_buf_reserve(q, len);
     if (end == NULL)
         return 0;
-    memcpy(end, in, len);
-    q->len += len;
+    copy(end, in, len);
+    onion_buf_filled(q, len);
     return 1;
 }
 
@@ -75,7 +102,7 @@ int onion_buf_prepend(ONION_BUF *q, const void *in, size_t len)
     }
     q->off -= len;
     memcpy(q->data + q->off, in, len);
-    q->len += len;
+    onion_buf_filled(q, len);
     return 1;
 }
 
@@ -84,7 +111,7 @@ size_t onion_buf_copy(const ONION_BUF *q, void *out, size_t len)
     if (len > q->len)
         len = q->len;
     if (len > 0)
-        memcpy(out, q->data + q->off, len);
+        copy(out, q->data + q->off, len);
     return len;
 }
 
@@ -98,6 +125,7 @@ void onion_buf_drop(ONION_BUF *q, size_t len)
 
 void onion_buf_free(ONION_BUF *q)
 {
-    OPENSSL_clear_free(q->data, q->cap);
+    OPENSSL_cleanse(q->data, q->used);
+    OPENSSL_free(q->data);
     memset(q, 0, sizeof(*q));
 }

@@ -64,30 +64,47 @@ BIO *onion_chain_layer(BIO *stack, int number)
     return b != NULL && n + 1 == number ? b : NULL;
 }
 
+BIO *onion_chain_wire(BIO *stack, BIO **failed)
+{
+    BIO *b;
+
+    *failed = NULL;
+    for (b = BIO_next(stack); b != NULL && !onion_wire_is(b); b = BIO_next(b))
+        if (onion_layer_is(b) && onion_layer_of(b)->failure != 0)
+            *failed = b;
+    return b;
+}
+
 BIO *onion_chain_failed(BIO *stack)
 {
-    BIO *b, *failed = NULL;
+    BIO *failed;
 
-    for (b = onion_layer_find(BIO_next(stack)); b != NULL;
-         b = onion_layer_find(BIO_next(b)))
-        if (onion_layer_of(b)->failure != 0)
-            failed = b;
+    onion_chain_wire(stack, &failed);
     return failed;
 }
 
-/* Each layer but the outermost must leave room in the record of the next. */
-int onion_chain_record_room(BIO *stack)
+/*
+ * A record of the outermost layer is of the largest size, one of each layer
+ * inside it smaller by what the layers between make of it.
+ */
+int onion_chain_fit(BIO *top)
 {
-    BIO *b = onion_chain_write_top(stack);
-    int room = SSL3_RT_MAX_PLAIN_LENGTH;
-    BIO *next;
+    size_t room = SSL3_RT_MAX_PLAIN_LENGTH, fits;
+    BIO *b, *next;
 
-    for (b = onion_layer_find(b); b != NULL; b = next) {
+    if (!onion_layer_is(top))
+        return 0;
+    for (b = top; (next = onion_layer_find(BIO_next(b))) != NULL; b = next)
+        room -= (size_t)onion_layer_of(b)->overhead;
+    fits = room;
+    for (b = top; b != NULL; b = next) {
+        ONION_LAYER *l = onion_layer_of(b);
+
         next = onion_layer_find(BIO_next(b));
-        if (next != NULL)
-            room -= onion_session_overhead(onion_layer_of(b)->ssl);
+        fits += (size_t)l->overhead;
+        l->room_below = next != NULL ? fits : 0;
     }
-    return room;
+    return (int)room;
 }
 
 int onion_chain_peek(BIO *top, void *out, int len)

@@ -8,24 +8,24 @@
 #include <time.h>
 #include "onion_local.h"
 
-static int layer_type;
+int onion_layer_type;
 
 ONION_LAYER *onion_layer_of(BIO *layer)
 {
     return BIO_get_data(layer);
 }
 
-int onion_layer_is(const BIO *bio)
-{
-    return layer_type != 0 && BIO_method_type(bio) == layer_type;
-}
-
 /* Layers below a wire are part of a transport, and no concern of the stack. */
 BIO *onion_layer_find(BIO *bio)
 {
-    for (; bio != NULL && !onion_wire_is(bio); bio = BIO_next(bio))
-        if (onion_layer_is(bio))
+    for (; bio != NULL; bio = BIO_next(bio)) {
+        int type = BIO_method_type(bio);
+
+        if (type == onion_layer_type && type != 0)
             return bio;
+        if (type == onion_wire_type && type != 0)
+            return NULL;
+    }
     return NULL;
 }
 
@@ -90,6 +90,7 @@ static void release_ssl(BIO *b)
 
     if (l->ssl != NULL && BIO_get_shutdown(b)) {
         onion_session_farewell(b);
+        SSL_set_options(l->ssl, SSL_OP_CLEANSE_PLAINTEXT);
         SSL_free(l->ssl);
     } else if (l->ssl != NULL) {
         leave_transport(b);
@@ -254,6 +255,7 @@ static long reset(BIO *b)
     l->handshaken = l->heard_close = l->left = l->sent_close = 0;
     l->half_written = l->blocked = l->ended = l->broken = 0;
     l->told_end = 0;
+    l->overhead = 0;
     l->failure = 0;
     l->told = 0;
     onion_buf_free(&l->back);
@@ -445,8 +447,8 @@ static BIO_METHOD *method;
 
 static void make_method(void)
 {
-    layer_type = BIO_get_new_index() | BIO_TYPE_FILTER;
-    method = BIO_meth_new(layer_type, "onion");
+    onion_layer_type = BIO_get_new_index() | BIO_TYPE_FILTER;
+    method = BIO_meth_new(onion_layer_type, "onion");
     if (method == NULL)
         return;
     BIO_meth_set_write_ex(method, layer_write);

@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  *
- * Who calls whom, from the top: start, stop, write, print and settings are
+ * Who calls whom, from the top: start, stop, write, rest, print and settings are
  * parts of the stack, and use the chain; the chain asks layers and the wire; a
  * layer has a session, which judges each call of its SSL by verdict; the SSL
  * calls the port, and the port the BIO below the layer, and only that. The
@@ -44,12 +44,15 @@ typedef struct onion_buf_st {
     size_t off;             /* of the first byte held */
     size_t len;             /* bytes held */
     size_t cap;
+    size_t used;            /* of cap, ever: what is to be cleansed */
 } ONION_BUF;
 
 int onion_buf_append(ONION_BUF *q, const void *in, size_t len);
 int onion_buf_prepend(ONION_BUF *q, const void *in, size_t len);
 /* Room for len more bytes behind those held; NULL if there is no memory. */
 unsigned char *onion_buf_reserve(ONION_BUF *q, size_t len);
+/* So many of them are held now. */
+void onion_buf_filled(ONION_BUF *q, size_t len);
 size_t onion_buf_copy(const ONION_BUF *q, void *out, size_t len);
 void onion_buf_drop(ONION_BUF *q, size_t len);
 /* Cleanses what it frees; the queue is empty and usable after it. */
@@ -86,6 +89,9 @@ typedef struct onion_layer_st {
     SSL *ssl;               /* NULL until BIO_set_ssl() */
     BIO *port;              /* one reference; what ssl reads and writes */
     unsigned auto_retry : 1;    /* ssl had that mode when it got the port */
+    unsigned rests : 1;     /* SSL_MODE_RELEASE_BUFFERS is the stack's to set */
+    int overhead;           /* of a record; 0 before the handshake is done */
+    size_t room_below;      /* fits into a record below; 0 if not known */
     ONION_BUF back;         /* bytes given back, read before those of ssl */
 
     /* What has happened. Set once, never cleared while ssl stays. */
@@ -122,7 +128,13 @@ typedef struct onion_layer_st {
 } ONION_LAYER;
 
 ONION_LAYER *onion_layer_of(BIO *layer);
-int onion_layer_is(const BIO *bio);
+extern int onion_layer_type;        /* 0 before the first layer */
+
+static inline int onion_layer_is(const BIO *bio)
+{
+    return onion_layer_type != 0 && BIO_method_type(bio) == onion_layer_type;
+}
+
 /* The next layer at or below bio, but above a wire; NULL if there is none. */
 BIO *onion_layer_find(BIO *bio);
 /* 1 for the outermost. */
@@ -145,8 +157,6 @@ void onion_session_farewell(BIO *layer);
 int onion_session_pending(BIO *layer);
 /* Takes the settings from ssl that make the end of a layer unsafe. */
 void onion_session_harden(SSL *ssl);
-/* Bytes that a record of this session adds to what is in it. */
-int onion_session_overhead(const SSL *ssl);
 
 /*
  * onion_verdict.c: what a call of an SSL means for its layer.
@@ -191,20 +201,33 @@ int onion_port_settle(BIO *layer);      /* finishes a flush that is owed */
  * onion_wire.c: read-ahead and write batching at the bottom of a stack.
  */
 BIO *onion_wire_new(void);
-int onion_wire_is(const BIO *bio);
+extern int onion_wire_type;         /* 0 before the first wire */
+
+static inline int onion_wire_is(const BIO *bio)
+{
+    return onion_wire_type != 0 && BIO_method_type(bio) == onion_wire_type;
+}
+
 BIO *onion_wire_find(BIO *bio);
 /* 1: all is with the transport. 0: retry. -1: the transport failed. */
 int onion_wire_flush(BIO *wire);
 /* Raises the failure of the transport's write side, if any: 0, else 1. */
 int onion_wire_writable(BIO *wire);
+/* What is written next is all that there is: it need not wait for more. */
+void onion_wire_go_straight(BIO *wire, int straight);
+/* Keeps its buffers when they are empty, or gives them back. */
+void onion_wire_keep(BIO *wire, int keep);
 /* While held, the wire reads only what it has read ahead. Returns the old. */
 int onion_wire_hold(BIO *wire, int hold);
 int onion_wire_peek(BIO *wire, void *out, int len);
 size_t onion_wire_unsent(BIO *wire);
 size_t onion_wire_ahead(BIO *wire);
 int onion_wire_give_back(BIO *wire, const void *in, size_t len);
-/* Above this many unsent bytes a stack takes no more from its writer. */
-# define ONION_WIRE_HIGH        (256 * 1024)
+/*
+ * Above this many unsent bytes a stack takes no more from its writer: 256 KiB,
+ * and what the records of 64 layers add to them.
+ */
+# define ONION_WIRE_HIGH        (288 * 1024)
 
 /*
  * onion_chain.c: the layers of a stack, which are the chain and nothing else.
@@ -217,8 +240,13 @@ int onion_chain_layers(BIO *stack);
 BIO *onion_chain_layer(BIO *stack, int number);
 /* The outermost layer that has failed, or NULL. */
 BIO *onion_chain_failed(BIO *stack);
-/* The largest write that is one record in each layer. */
-int onion_chain_record_room(BIO *stack);
+/* The wire, or NULL; and the same in the same walk. */
+BIO *onion_chain_wire(BIO *stack, BIO **failed);
+/*
+ * The largest write that is one record in each layer from top on; 0 if top is
+ * no layer. Each of them is told how much fits into a record below it.
+ */
+int onion_chain_fit(BIO *top);
 int onion_chain_peek(BIO *top, void *out, int len);
 int onion_chain_give_back(BIO *top, const void *in, size_t len);
 
@@ -226,6 +254,7 @@ int onion_chain_give_back(BIO *top, const void *in, size_t len);
  * onion_stack.c: the BIO of a stack.
  */
 typedef struct onion_stack_st {
+    BIO *wire;              /* valid from onion_stack_enter() on, in a call */
     int max_depth;
     int min_depth;
     unsigned long flags;
@@ -234,6 +263,9 @@ typedef struct onion_stack_st {
     const void *out;        /* the BIO_write() to be repeated; NULL if none */
     int out_len;            /* its length, */
     int out_done;           /* and what of it has gone into the layer */
+    long second;            /* of time(), in which turns are counted */
+    unsigned turns;         /* calls after which there was nothing to do */
+    unsigned busy : 1;      /* there were many: buffers are kept */
 } ONION_STACK;
 
 BIO *onion_stack_find(BIO *chain);       /* raises if there is none */
@@ -264,6 +296,14 @@ void onion_stop_remove(BIO *stack);
 int onion_stop_follow(BIO *stack);
 /* The end of the stack: closes each sound layer without waiting. */
 void onion_stop_farewell(BIO *stack);
+
+/*
+ * onion_rest.c: what a connection gives back while it is idle.
+ */
+/* A read or write begins. */
+void onion_rest_turn(BIO *stack);
+/* A layer is new in the stack. */
+void onion_rest_begin(BIO *stack, BIO *layer);
 
 /*
  * onion_event.c: the callback.

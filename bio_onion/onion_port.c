@@ -145,6 +145,9 @@ static int port_write(BIO *port, const char *in, size_t len, size_t *put)
         return 1;
     if (l->flush_owed)
         onion_port_settle(l->bio);
+    /* One record below, or two of which none makes two of the next. */
+    if (len > SSL3_RT_MAX_PLAIN_LENGTH && l->room_below != 0)
+        len = l->room_below;
     ret = BIO_write(next, in, len > INT_MAX ? INT_MAX : (int)len);
     if (ret > 0) {
         l->blocked = 0;

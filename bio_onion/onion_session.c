@@ -43,6 +43,29 @@ static int has_below(BIO *layer)
     return 0;
 }
 
+/* RFC 5246, 6.2.3.2: at most, since padding depends on what is in a record. */
+static int overhead_cbc(const SSL_CIPHER *cipher)
+{
+    const EVP_MD *md = EVP_get_digestbynid(SSL_CIPHER_get_digest_nid(cipher));
+    int mac = md != NULL ? EVP_MD_get_size(md) : EVP_MAX_MD_SIZE;
+
+    return SSL3_RT_HEADER_LENGTH + 16 + mac + 16;       /* IV, MAC, padding */
+}
+
+/* Bytes that a record of this session adds to what is in it. */
+static int overhead(const SSL *ssl)
+{
+    const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
+
+    if (SSL_version(ssl) >= TLS1_3_VERSION)
+        return SSL3_RT_HEADER_LENGTH + 1 + 16;          /* type, tag */
+    if (SSL_CIPHER_get_cipher_nid(cipher) == NID_chacha20_poly1305)
+        return SSL3_RT_HEADER_LENGTH + 16;              /* RFC 7905 */
+    if (SSL_CIPHER_is_aead(cipher))
+        return SSL3_RT_HEADER_LENGTH + 8 + 16;          /* nonce, tag */
+    return overhead_cbc(cipher);
+}
+
 /* Done, but for what the buffers below still hold. */
 static int handshake_done(BIO *layer)
 {
@@ -53,6 +76,7 @@ static int handshake_done(BIO *layer)
                                   "the session offered was made with another"
                                   " peer");
     l->handshaken = 1;
+    l->overhead = overhead(l->ssl);
     if (onion_port_settle(layer))
         return 1;
     onion_verdict_retry(layer, BIO_FLAGS_WRITE, 0);
@@ -318,15 +342,4 @@ void onion_session_harden(SSL *ssl)
     SSL_clear_options(ssl, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_ENABLE_KTLS);
     SSL_set_quiet_shutdown(ssl, 0);
     SSL_set_read_ahead(ssl, 0);
-}
-
-int onion_session_overhead(const SSL *ssl)
-{
-    const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
-
-    if (SSL_version(ssl) >= TLS1_3_VERSION && SSL_is_init_finished(ssl))
-        return 5 + 1 + 16;          /* header, type, tag */
-    if (cipher != NULL && SSL_CIPHER_is_aead(cipher))
-        return 5 + 8 + 16;          /* header, nonce, tag */
-    return 5 + 16 + 48 + 16;        /* header, IV, SHA-384, padding */
 }

@@ -56,8 +56,9 @@ static int stack_destroy(BIO *b)
 
 int onion_stack_enter(BIO *b)
 {
-    BIO *failed, *wire = onion_wire_find(b);
+    BIO *failed, *wire = onion_chain_wire(b, &failed);
 
+    onion_stack_of(b)->wire = wire;
     BIO_clear_retry_flags(b);
     BIO_set_retry_reason(b, 0);
     onion_err_clear();
@@ -65,7 +66,6 @@ int onion_stack_enter(BIO *b)
         ONION_raise(ONION_R_NO_TRANSPORT, "push a transport under the stack");
         return 0;
     }
-    failed = onion_chain_failed(b);
     if (failed == NULL)
         return 1;
     onion_verdict_fail_again(failed);
@@ -80,7 +80,7 @@ static int leave_failed(BIO *b)
     if (failed != NULL)
         onion_verdict_fail_again(failed);
     ERR_set_mark();
-    onion_wire_flush(onion_wire_find(b));   /* the alert, if there is one */
+    onion_wire_flush(onion_stack_of(b)->wire);  /* the alert, if any */
     onion_event_tell(b);
     ERR_pop_to_mark();
     BIO_clear_retry_flags(b);
@@ -89,7 +89,7 @@ static int leave_failed(BIO *b)
 
 int onion_stack_leave(BIO *b, int ret)
 {
-    BIO *wire = onion_wire_find(b);
+    BIO *wire = onion_stack_of(b)->wire;
     int sent;
 
     if (ret < 0 && !BIO_should_retry(b))
@@ -144,39 +144,50 @@ static int boundary(BIO *b, BIO *layer)
 /* ret is what a read of top has returned: 0 is an end of what it reads. */
 static int was_read(BIO *b, BIO *top, int ret)
 {
-    int is_layer = onion_layer_is(top);
-
+    if (ret == 0 && onion_layer_is(top))
+        return boundary(b, top);
     if (ret < 0)
         onion_pass_retry(b, top);
-    else if (ret == 0 && is_layer)
-        ret = boundary(b, top);
     return ret;
 }
 
 int onion_stack_leave_anyway(BIO *b, int ret)
 {
-    BIO *wire = onion_wire_find(b);
-
     if (ret < 0)
         return onion_stack_leave(b, ret);
-    onion_wire_flush(wire);
+    onion_wire_flush(onion_stack_of(b)->wire);
     onion_event_tell(b);
     BIO_clear_retry_flags(b);
     onion_err_clear();
     return ret;
 }
 
-static int stack_read(BIO *b, char *out, int len)
+static int stack_read(BIO *b, char *out, size_t len, size_t *got)
 {
     BIO *top;
+    int ret;
 
+    *got = 0;
     if (!onion_stack_enter(b))
         return -1;
-    if (out == NULL || len <= 0)
+    if (out == NULL || len == 0)
         return 0;
+    onion_rest_turn(b);
     top = onion_chain_read_top(b);
-    return onion_stack_leave_anyway(b, was_read(b, top,
-                                                BIO_read(top, out, len)));
+    ret = BIO_read(top, out, len > INT_MAX ? INT_MAX : (int)len);
+    ret = onion_stack_leave_anyway(b, was_read(b, top, ret));
+    if (ret <= 0)
+        return ret;
+    *got = (size_t)ret;
+    return 1;
+}
+
+static int stack_write(BIO *b, const char *in, size_t len, size_t *put)
+{
+    int ret = onion_write(b, in, len > INT_MAX ? INT_MAX : (int)len);
+
+    *put = ret > 0 ? (size_t)ret : 0;
+    return ret > 0 ? 1 : ret;
 }
 
 /* Up to and with the first newline of those len bytes, if there is one. */
@@ -196,6 +207,7 @@ static int stack_gets(BIO *b, char *out, int size)
         return -1;
     if (out == NULL || size <= 1)
         return 0;
+    onion_rest_turn(b);
     top = onion_chain_read_top(b);
     do {
         n = onion_chain_peek(top, out + got, size - 1 - got);
@@ -232,7 +244,7 @@ static int handshake(BIO *b)
     BIO *top;
     int ret;
 
-    if (!onion_stack_enter(b) || !onion_wire_writable(onion_wire_find(b)))
+    if (!onion_stack_enter(b) || !onion_wire_writable(onion_stack_of(b)->wire))
         return -1;
     top = onion_chain_write_top(b);
     ret = (int)BIO_do_handshake(top);
@@ -307,8 +319,10 @@ static long dup_to(ONION_STACK *s, BIO *to)
     ONION_STACK *copy = onion_stack_of(to);
 
     *copy = *s;
+    copy->wire = NULL;
     copy->out = NULL;
     copy->out_len = copy->out_done = 0;
+    copy->turns = copy->busy = 0;
     return 1;
 }
 
@@ -361,8 +375,8 @@ static void make_method(void)
     method = BIO_meth_new(stack_type, "onion stack");
     if (method == NULL)
         return;
-    BIO_meth_set_write(method, onion_write);
-    BIO_meth_set_read(method, stack_read);
+    BIO_meth_set_write_ex(method, stack_write);
+    BIO_meth_set_read_ex(method, stack_read);
     BIO_meth_set_puts(method, stack_puts);
     BIO_meth_set_gets(method, stack_gets);
     BIO_meth_set_ctrl(method, stack_ctrl);

@@ -45,11 +45,11 @@ static int refuse(BIO *stack, SSL *ssl, const void *unread, size_t unread_len)
 
 /*
  * In a stack no layer renegotiates: a renegotiation would make a write wait
- * for a read, and TLS 1.3 has none. What was in the clear leaves no trace.
+ * for a read, and TLS 1.3 has none.
  */
 static void prepare(SSL *ssl)
 {
-    SSL_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_CLEANSE_PLAINTEXT);
+    SSL_set_options(ssl, SSL_OP_NO_RENEGOTIATION);
     SSL_clear_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE
                         | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 }
@@ -81,6 +81,7 @@ int BIO_onion_start_tls(BIO *stack, SSL *ssl,
     }
     BIO_set_close(layer, BIO_CLOSE);    /* from here on it is ours */
     prepare(ssl);
+    onion_rest_begin(b, layer);
     insert(b, layer);
     onion_event_tell(b);
     onion_err_clear();

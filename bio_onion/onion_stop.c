@@ -68,7 +68,7 @@ int BIO_onion_stop_tls(BIO *stack, int depth)
         onion_stack_refuse(b, ONION_R_WRITE_UNFINISHED, "stop");
         return -1;
     }
-    if (!onion_wire_writable(onion_wire_find(b)))
+    if (!onion_wire_writable(onion_stack_of(b)->wire))
         return -1;
     ret = close_down_to(b, depth);
     if (ret > 0)

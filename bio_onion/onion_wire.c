@@ -26,11 +26,13 @@ typedef struct onion_wire_st {
     unsigned flush : 1;     /* the transport is still to be flushed */
     unsigned ended : 1;     /* the transport is at its end */
     unsigned held : 1;      /* read only what was read ahead */
+    unsigned straight : 1;  /* a write need not wait for another */
+    unsigned keep : 1;      /* the buffers stay when they are empty */
     unsigned failed : 1;    /* the transport does not take writes any more */
     char why[96];           /* text, valid iff failed */
 } ONION_WIRE;
 
-static int wire_type;
+int onion_wire_type;
 
 static ONION_WIRE *wire_of(BIO *b)
 {
@@ -95,19 +97,28 @@ static int has_transport(BIO *b)
     return 0;
 }
 
+/* What the transport takes at once; or what stuck() says. */
+static int send_now(BIO *b, const void *in, int len)
+{
+    int n;
+
+    errno = 0;
+    n = BIO_write(BIO_next(b), in, len);
+    if (n <= 0)
+        return stuck(b);
+    wire_of(b)->flush = 1;
+    return n;
+}
+
 static int send_some(BIO *b)
 {
     ONION_WIRE *w = wire_of(b);
     int len = w->out.len > INT_MAX ? INT_MAX : (int)w->out.len;
-    int n;
+    int n = send_now(b, w->out.data + w->out.off, len);
 
-    errno = 0;
-    n = BIO_write(BIO_next(b), w->out.data + w->out.off, len);
-    if (n <= 0)
-        return stuck(b);
-    onion_buf_drop(&w->out, (size_t)n);
-    w->flush = 1;
-    return 1;
+    if (n > 0)
+        onion_buf_drop(&w->out, (size_t)n);
+    return n;
 }
 
 int onion_wire_flush(BIO *b)
@@ -121,7 +132,7 @@ int onion_wire_flush(BIO *b)
     while (w->out.len > 0)
         if ((ret = send_some(b)) <= 0)
             return ret;
-    if (w->out.cap > READ_AHEAD)
+    if (!w->keep || w->out.cap > UNSENT_MAX)
         onion_buf_free(&w->out);
     if (!w->flush)
         return 1;
@@ -151,6 +162,17 @@ size_t onion_wire_unsent(BIO *b)
     return w->out.len > 0 ? w->out.len : w->flush;
 }
 
+void onion_wire_go_straight(BIO *b, int straight)
+{
+    wire_of(b)->straight = straight != 0;
+}
+
+/* They are given back where they are found empty. */
+void onion_wire_keep(BIO *b, int keep)
+{
+    wire_of(b)->keep = keep != 0;
+}
+
 size_t onion_wire_ahead(BIO *b)
 {
     return wire_of(b)->in.len;
@@ -170,25 +192,37 @@ int onion_wire_give_back(BIO *b, const void *in, size_t len)
     return onion_buf_prepend(&wire_of(b)->in, in, len);
 }
 
-static int wire_write(BIO *b, const char *in, int len)
+/* What goes to the transport without waiting for more. */
+static size_t write_straight(BIO *b, const char *in, size_t len)
+{
+    const ONION_WIRE *w = wire_of(b);
+    int n;
+
+    if (!w->straight || w->out.len > 0 || w->failed || BIO_next(b) == NULL)
+        return 0;
+    n = send_now(b, in, len > INT_MAX ? INT_MAX : (int)len);
+    return n > 0 ? (size_t)n : 0;
+}
+
+static int wire_write(BIO *b, const char *in, size_t len, size_t *put)
 {
     ONION_WIRE *w = wire_of(b);
+    size_t sent = write_straight(b, in, len);
 
     BIO_clear_retry_flags(b);
-    if (in == NULL || len <= 0)
-        return 0;
+    *put = len;
     /*
      * What can no longer be sent is dropped: there may be something to read,
      * and the stack reports the failure to whoever writes.
      */
     if (w->failed)
-        return len;
-    if (w->out.len + (size_t)len > UNSENT_MAX) {
+        return 1;
+    if (len > UNSENT_MAX - w->out.len) {
         ONION_raise(ONION_R_TOO_MUCH_UNSENT, "%zu bytes wait to be sent",
                     w->out.len);
         return -1;
     }
-    return onion_buf_append(&w->out, in, (size_t)len) ? len : -1;
+    return onion_buf_append(&w->out, in + sent, len - sent) ? 1 : -1;
 }
 
 /* Reads the transport into out. */
@@ -215,12 +249,10 @@ static int receive(BIO *b, void *out, int len)
     return -1;
 }
 
-/* Fills the empty read-ahead, once. 1, or what receive() says. */
-static int read_ahead(BIO *b)
+/* Before a read of the transport. 1, 0 at its end, -1 for retry or failure. */
+static int may_receive(BIO *b)
 {
     ONION_WIRE *w = wire_of(b);
-    unsigned char *room;
-    int n;
 
     if (w->ended)
         return 0;
@@ -230,18 +262,29 @@ static int read_ahead(BIO *b)
     if (onion_wire_flush(b) == 0 && BIO_should_io_special(b))
         return -1;
     BIO_clear_retry_flags(b);
-    if (w->held) {
-        BIO_set_retry_read(b);
-        return -1;
-    }
+    if (!w->held)
+        return 1;
+    BIO_set_retry_read(b);
+    return -1;
+}
+
+/* Fills the empty read-ahead, once. 1, or what receive() says. */
+static int read_ahead(BIO *b)
+{
+    ONION_WIRE *w = wire_of(b);
+    unsigned char *room;
+    int n = may_receive(b);
+
+    if (n <= 0)
+        return n;
     room = onion_buf_reserve(&w->in, READ_AHEAD);
     if (room == NULL)
         return -1;
     n = receive(b, room, READ_AHEAD);
     if (n > 0)
-        w->in.len = (size_t)n;
-    else
-        onion_buf_free(&w->in);     /* an idle connection holds no buffer */
+        onion_buf_filled(&w->in, (size_t)n);
+    else if (!w->keep)
+        onion_buf_free(&w->in);
     return n > 0 ? 1 : n;
 }
 
@@ -258,13 +301,30 @@ int onion_wire_peek(BIO *b, void *out, int len)
     return (int)onion_buf_copy(&w->in, out, (size_t)len);
 }
 
-static int wire_read(BIO *b, char *out, int len)
+/* To read ahead of a read that takes as much would be to copy it twice. */
+static int read_straight(BIO *b, char *out, int len)
 {
-    int n = onion_wire_peek(b, out, len);
+    int n;
 
-    if (n > 0)
-        onion_buf_drop(&wire_of(b)->in, (size_t)n);
-    return n;
+    BIO_clear_retry_flags(b);
+    n = may_receive(b);
+    return n > 0 ? receive(b, out, len) : n;
+}
+
+static int wire_read(BIO *b, char *out, size_t size, size_t *got)
+{
+    ONION_WIRE *w = wire_of(b);
+    int len = size > INT_MAX ? INT_MAX : (int)size;
+    int n;
+
+    if (len >= READ_AHEAD && w->in.len == 0)
+        n = read_straight(b, out, len);
+    else if ((n = onion_wire_peek(b, out, len)) > 0)
+        onion_buf_drop(&w->in, (size_t)n);
+    if (n <= 0)
+        return n;
+    *got = (size_t)n;
+    return 1;
 }
 
 static long pending(BIO *b)
@@ -335,12 +395,12 @@ static BIO_METHOD *method;
 
 static void make_method(void)
 {
-    wire_type = BIO_get_new_index() | BIO_TYPE_FILTER;
-    method = BIO_meth_new(wire_type, "onion wire");
+    onion_wire_type = BIO_get_new_index() | BIO_TYPE_FILTER;
+    method = BIO_meth_new(onion_wire_type, "onion wire");
     if (method == NULL)
         return;
-    BIO_meth_set_write(method, wire_write);
-    BIO_meth_set_read(method, wire_read);
+    BIO_meth_set_write_ex(method, wire_write);
+    BIO_meth_set_read_ex(method, wire_read);
     BIO_meth_set_ctrl(method, wire_ctrl);
     BIO_meth_set_create(method, wire_create);
     BIO_meth_set_destroy(method, wire_destroy);
@@ -355,11 +415,6 @@ static const BIO_METHOD *wire_method(void)
 BIO *onion_wire_new(void)
 {
     return wire_method() == NULL ? NULL : BIO_new(wire_method());
-}
-
-int onion_wire_is(const BIO *bio)
-{
-    return wire_type != 0 && BIO_method_type(bio) == wire_type;
 }
 
 BIO *onion_wire_find(BIO *bio)

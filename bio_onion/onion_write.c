@@ -47,7 +47,7 @@ static int write_retry_ok(BIO *b, const char *in, int len)
 /* 1: the wire takes more. */
 static int wire_has_room(BIO *b)
 {
-    BIO *wire = onion_wire_find(b);
+    BIO *wire = onion_stack_of(b)->wire;
 
     if (onion_wire_unsent(wire) < ONION_WIRE_HIGH
         || onion_wire_flush(wire) > 0)
@@ -59,9 +59,34 @@ static int wire_has_room(BIO *b)
 }
 
 /*
- * Gives the rest of the write to the layer, in pieces that are one record in
- * each layer, as long as the wire does not hold too much.
+ * How much of what is left makes a piece: in a layer, what is one record in
+ * each; or all, if it is one in the innermost, since another would cost more.
  */
+static int piece_length(BIO *wire, int room, int left)
+{
+    int most = room;
+
+    if (room == 0)
+        most = (int)(ONION_WIRE_HIGH - onion_wire_unsent(wire));
+    else if (left <= SSL3_RT_MAX_PLAIN_LENGTH)
+        most = left;
+    return left < most ? left : most;
+}
+
+/* The last piece need not wait in the wire, if it is the only one there. */
+static int write_piece(BIO *b, BIO *top, int room)
+{
+    ONION_STACK *s = onion_stack_of(b);
+    int left = s->out_len - s->out_done, n;
+
+    onion_wire_go_straight(s->wire, room == 0 || left <= room);
+    n = BIO_write(top, (const char *)s->out + s->out_done,
+                  piece_length(s->wire, room, left));
+    onion_wire_go_straight(s->wire, 0);
+    return n;
+}
+
+/* Gives the rest of the write to the layer, if the wire holds not too much. */
 static int write_rest(BIO *b)
 {
     ONION_STACK *s = onion_stack_of(b);
@@ -70,17 +95,16 @@ static int write_rest(BIO *b)
 
     if (s->out_done == s->out_len)
         return 1;
-    if (onion_layer_is(top) && onion_session_handshake(top) <= 0) {
+    if (onion_layer_is(top) && !onion_layer_of(top)->handshaken
+        && onion_session_handshake(top) <= 0) {
         onion_pass_retry(b, top);
         return -1;
     }
-    room = onion_chain_record_room(b);
+    room = onion_chain_fit(top);
     while (s->out_done < s->out_len) {
         if (!wire_has_room(b))
             return -1;
-        n = s->out_len - s->out_done;
-        n = BIO_write(top, (const char *)s->out + s->out_done,
-                      n < room ? n : room);
+        n = write_piece(b, top, room);
         if (n <= 0) {
             onion_pass_retry(b, top);
             return -1;
@@ -111,8 +135,9 @@ int onion_write(BIO *b, const char *in, int len)
         return -1;
     if (in == NULL || len <= 0)
         return 0;
-    if (!onion_wire_writable(onion_wire_find(b)) || !write_retry_ok(b, in, len))
+    if (!onion_wire_writable(s->wire) || !write_retry_ok(b, in, len))
         return -1;
+    onion_rest_turn(b);
     ret = onion_stack_leave(b, write_rest(b) > 0 ? len : -1);
     if (ret <= 0)
         return ret;

@@ -47,6 +47,9 @@ void bench_load_send(const BENCH_PEER *peer, void *const end[2],
     }
 }
 
+/* A connection is busy after so many writes. */
+#define WARM 64
+
 static volatile int profiled;   /* keeps the next two from being folded */
 
 void bench_profile_put(const BENCH_PEER *peer, void *end, int size)
@@ -67,6 +70,7 @@ void bench_load_profile(const BENCH_PEER *peer, void *const end[2],
     void (*volatile put)(const BENCH_PEER *, void *, int) = bench_profile_put;
     void (*volatile get)(const BENCH_PEER *, void *, int) = bench_profile_get;
 
+    bench_load_send(peer, end, load, WARM, 0);
     while (count-- > 0) {
         put(peer, end[0], load->size);
         get(peer, end[1], load->size);

@@ -53,7 +53,7 @@ count() {
         /\[.*libssl/ { kind = "libssl" }
         /:(BIO|bio)_.*\[.*libcrypto/ { kind = "BIO" }
         /:OPENSSL_cleanse/ { kind = "cleanse" }
-        /\[.*libbio_onion/ { kind = "ours" }
+        /\[.*libbio_onion|bio_onion\// { kind = "ours" }
         { sum[kind] += n }
         END {
             n = split("ours libssl BIO copy cleanse libc", column, " ")
