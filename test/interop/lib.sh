@@ -30,8 +30,9 @@ is_root() {
 }
 
 # become COMMAND...: in place of this shell, in a session of its own, not as
-# root.
+# root, and where it may be then.
 become() {
+    cd "$tmp" || exit
     if is_root; then
         exec setsid setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"
     fi
@@ -40,6 +41,7 @@ become() {
 
 # become_unpacked COMMAND...: the same, with what was unpacked in its place.
 become_unpacked() {
+    cd "$tmp" || exit
     if is_root; then
         exec setsid unshare --mount sh -c "$over_usr" "$unpacked" \
             setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"
