@@ -189,6 +189,8 @@ int onion_verdict_fail_again(BIO *layer);
 const char *onion_peer_name(const SSL *ssl, char out[ONION_NAME_SIZE]);
 /* 0: a client has resumed a session that is not with the peer it expects. */
 int onion_peer_resumed_as_expected(SSL *ssl);
+/* 0: the certificate was verified, but not for the name that is expected. */
+int onion_peer_name_was_checked(SSL *ssl);
 
 /*
  * onion_port.c: the BIO that a layer gives to its SSL.

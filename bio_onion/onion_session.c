@@ -75,6 +75,9 @@ static int handshake_done(BIO *layer)
         return onion_verdict_fail(layer, ONION_R_SESSION_MISMATCH,
                                   "the session offered was made with another"
                                   " peer");
+    if (!l->handshaken && !onion_peer_name_was_checked(l->ssl))
+        return onion_verdict_fail(layer, ONION_R_CERTIFICATE_REFUSED,
+                                  "its name was not checked");
     l->handshaken = 1;
     l->overhead = overhead(l->ssl);
     if (onion_port_settle(layer))

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <openssl/x509v3.h>
 #include "talk.h"
 
 char talk_what[200];
@@ -430,19 +431,23 @@ static int do_say(struct talk_side *s, int depth)
 static void note_facts(struct talk_side *s, int depth)
 {
     SSL *ssl = BIO_onion_get0_ssl(s->bio, depth);
-    const char *name, *asked;
+    X509 *peer = SSL_get0_peer_certificate(ssl);
+    const char *asked;
     char *facts;
 
     if (depth == 0 || s->facts[s->starts - 1][0] != '\0')
         return;
     facts = s->facts[s->starts - 1];
-    name = SSL_get0_peername(ssl);
     asked = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    snprintf(facts, 200, "%s %s verify=%ld peer=%s name=%s mode=%d options=%lx",
+    /* SSL_get0_peername() has none if there was no memory to note it. */
+    ERR_set_mark();
+    snprintf(facts, 200, "%s %s verify=%ld peer=%d name=%s mode=%d options=%lx",
              SSL_get_version(ssl), SSL_get_cipher_name(ssl),
-             SSL_get_verify_result(ssl), name == NULL ? "-" : name,
+             SSL_get_verify_result(ssl), peer == NULL || asked == NULL ? -1
+                 : X509_check_host(peer, asked, 0, 0, NULL),
              asked == NULL ? "-" : asked, SSL_get_verify_mode(ssl),
              (unsigned long)SSL_get_options(ssl));
+    ERR_pop_to_mark();
 }
 
 /* A read gave 0: an end in the clear, where the transport has ended. */

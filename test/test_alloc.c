@@ -281,6 +281,54 @@ START_TEST(all_allocations_may_fail_from_anywhere)
 }
 END_TEST
 
+/* 1 if a client accepts the certificate of another host than it expects. */
+static int wrong_name_is_accepted(int expected, size_t n)
+{
+    BIO *half_c, *half_s, *c, *s;
+    int i, ret = 0;
+
+    ck_assert(BIO_new_bio_pair(&half_c, 0, &half_s, 0));
+    c = BIO_new_onion_stack(half_c);
+    s = BIO_new_onion_stack(half_s);
+    ck_assert(BIO_onion_start_client(c, test_client_ctx(expected, 1),
+                                     test_name(2)));
+    ck_assert(BIO_onion_start_server(s, test_server_ctx(expected, test_name(1),
+                                                        0)));
+    count = 0;
+    fail_at = n;
+    sticky = 0;
+    armed = 1;
+    for (i = 0; i < 20 && ret <= 0; i++) {
+        ret = (int)BIO_do_handshake(c);
+        BIO_do_handshake(s);
+    }
+    armed = 0;
+    BIO_free_all(c);
+    BIO_free_all(s);
+    settle();
+    return ret > 0;
+}
+
+/*
+ * Memory failed while OpenSSL copied the names to expect, and it went on
+ * without them: nothing told of it. Each case is a handshake of one layer.
+ */
+START_TEST(a_failure_makes_no_client_accept_a_wrong_name)
+{
+    int tls = _i == 0 ? TLS1_3_VERSION : TLS1_2_VERSION;
+    struct sweep s;
+    int i;
+
+    for (i = 0; i < 4; i++)
+        ck_assert(!wrong_name_is_accepted(tls, 0));
+    sweep_start(&s, count, count);
+    while (sweep_next(&s))
+        if (wrong_name_is_accepted(tls, s.at + 1))
+            ck_abort_msg("ONION_CASE=%zu: accepted", s.at);
+    sweep_report(&s, "another host's certificate", "TLS 1.%d", _i == 0 ? 3 : 2);
+}
+END_TEST
+
 /* _i: version x who is the client */
 int main(void)
 {
@@ -295,5 +343,7 @@ int main(void)
     tcase_add_loop_test(tc, any_allocation_of_the_library_may_fail, 0, 4);
     tcase_add_loop_test(tc, any_allocation_may_fail_once, 0, 4);
     tcase_add_loop_test(tc, all_allocations_may_fail_from_anywhere, 0, 4);
+    tcase_add_loop_test(tc, a_failure_makes_no_client_accept_a_wrong_name, 0,
+                        2);
     return test_main(suite);
 }
