@@ -12,6 +12,7 @@
 #include "client_hops.h"
 #include "hop_connect.h"
 #include "hop_starttls.h"
+#include "hop_talk.h"
 #include "tool_pass.h"
 #include "tool_report.h"
 
@@ -96,19 +97,22 @@ int hops_have_line(const CLIENT *c)
  * --------
  */
 
-/* Bytes that came behind the OK would be taken for the new layer's. */
+/*
+ * Bytes that came behind the OK would be taken for the new layer's. An OK from
+ * outside the layer that we have asked in is none.
+ */
 static int ask_by_line(CLIENT *c)
 {
-    if (!client_send(c, "STARTTLS", 8)
-        || !client_receive(c, LINE_MAX_LENGTH))
+    const char *what = "the reply to STARTTLS";
+
+    if (!hop_say(c, "STARTTLS\n") || !hop_line(c, LINE_MAX_LENGTH, what))
         return 0;
-    if (c->line.len == 2 && memcmp(c->line.data, "OK", 2) == 0)
+    if (strcmp(c->line.data, "OK") == 0)
         return 1;
     if (!line_is_refusal(c->line.data, c->line.len))
-        return client_blame(c, "the reply to STARTTLS is neither OK nor ERR");
-    return client_fail(c, client_report(c, TOOL_REFUSED, "STARTTLS was "
-                                        "refused: %.*s", (int)c->line.len,
-                                        c->line.data));
+        return hop_unlike(c, what);
+    return hop_refused(c, "the peer refused STARTTLS", c->line.data,
+                       c->line.len);
 }
 
 static int ask_by_protocol(CLIENT *c, const HOP *h)

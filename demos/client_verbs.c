@@ -103,6 +103,11 @@ static int ask(TURN *t)
     if (!client_receive(c, SLACK))
         return -1;
     client_show(c);
+    /* What the peer agrees to, it agrees to where it was asked. */
+    if (BIO_onion_write_depth(c->stack) != t->depth) {
+        client_blame(c, "a reply outside the layer of its question");
+        return -1;
+    }
     if (c->line.len == 2 && memcmp(c->line.data, "OK", 2) == 0)
         return 1;
     if (line_is_refusal(c->line.data, c->line.len))
