@@ -20,6 +20,7 @@
 #include "client_commands.h"
 #include "client_session.h"
 #include "client_state.h"
+#include "client_terminal.h"
 #include "client_typed.h"
 
 /* Milliseconds for the peer to see our close before the connection is gone. */
@@ -32,6 +33,7 @@ typedef struct talk_st {
     SLOT to_peer;
     SLOT from_peer;
     TYPED typed;
+    TERMINAL terminal;
     int writing;            /* length of the BIO_write() to be repeated, or 0 */
     char command;           /* to be done once to_peer is empty, or 0 */
     int follow;             /* the same: the peer has closed a layer */
@@ -205,13 +207,14 @@ static void go_on_closing(TALK *s)
 /* The end of the input, once all of it is with the peer. */
 static void end_input(TALK *s)
 {
+    if (s->heard_end && s->input_ended && s->input.len == 0
+        && s->to_peer.len == 0) {
+        over_well(s, 0, "the peer has ended the connection");
+        return;
+    }
     if (!s->input_ended || s->closed || s->input.len > 0
         || s->to_peer.len > 0 || s->command != 0 || s->follow)
         return;
-    if (s->heard_end) {
-        over(s, TOOL_OK);
-        return;
-    }
     if (s->o->ign_eof) {
         s->silent = 1;
         BIO_onion_set_min_depth(s->c->stack, 0);
@@ -253,8 +256,9 @@ static void heard_boundary(TALK *s)
         client_report_layer(c, TOOL_OK, layer, "closed by both sides; going "
                             "on outside");
     } else {
-        client_report_layer(c, TOOL_OK, layer, "closed by the peer; going on "
-                            "outside");
+        if (!c->quiet)
+            client_report_layer(c, TOOL_OK, layer, "closed by the peer; going "
+                                "on outside");
         s->follow = 1;
     }
 }
@@ -313,32 +317,9 @@ static void take_input(TALK *s)
                        strerror(errno)));
 }
 
-/* What could command a terminal is shown as what it is. */
-static int drain_to_terminal(TALK *s)
-{
-    SLOT *from = &s->from_peer;
-    const char *text = from->data + from->start;
-    size_t i, done = 0;
-
-    for (i = 0; i < from->len; i++) {
-        unsigned char byte = (unsigned char)text[i];
-
-        if ((byte >= ' ' && byte != 0x7f) || byte == '\n' || byte == '\r'
-            || byte == '\t')
-            continue;
-        BIO_write(s->c->out, text + done, (int)(i - done));
-        BIO_printf(s->c->out, "\\x%02x", byte);
-        done = i + 1;
-    }
-    if (done < from->len)
-        BIO_write(s->c->out, text + done, (int)(from->len - done));
-    slot_drop(from, from->len);
-    return BIO_flush(s->c->out) == 1 ? 1 : -1;
-}
-
 static void show(TALK *s)
 {
-    int n = s->c->escape ? drain_to_terminal(s)
+    int n = s->c->escape ? terminal_drain(&s->terminal, &s->from_peer, s->c->out)
                          : slot_drain(&s->from_peer, STDOUT_FILENO);
 
     if (n < 0 && errno != EINTR && errno != EAGAIN)
