@@ -123,7 +123,7 @@ static int drop(CLIENT *c)
     if (layer == 0)
         return refuse(c, "no layer to drop");
     require(c, layer - 1);
-    if (BIO_onion_drop_tls(c->stack, layer - 1) != 1) {
+    if (!client_try_drop(c)) {
         if (BIO_onion_failed_layer(c->stack, NULL) > 0)
             return client_report_stack(c);
         return refuse(c, "cannot be dropped now: there is more to read, or to "

@@ -39,7 +39,9 @@ static const char *peer_of(void *arg, int layer)
 {
     CLIENT *c = arg;
 
-    return c->peer[layer][0] != '\0' ? c->peer[layer] : NULL;
+    if (layer > ONION_MAX_DEPTH || c->peer[layer][0] == '\0')
+        return NULL;
+    return c->peer[layer];
 }
 
 #define TEXT_SIZE 1024
@@ -458,7 +460,7 @@ int client_follow(CLIENT *c)
     return both || client_blame(c, "a closed layer is still there");
 }
 
-int client_drop(CLIENT *c)
+int client_try_drop(CLIENT *c)
 {
     int ok;
 
@@ -466,7 +468,12 @@ int client_drop(CLIENT *c)
     ok = BIO_onion_drop_tls(c->stack, BIO_onion_write_depth(c->stack) - 1);
     state_show(c);
     c->dropping = 0;
-    return ok == 1 || failed(c);
+    return ok == 1;
+}
+
+int client_drop(CLIENT *c)
+{
+    return client_try_drop(c) || failed(c);
 }
 
 /* A line behind the last reply. */

@@ -126,14 +126,17 @@ int client_follow(CLIENT *c);
 /* The same for a boundary that may be due, or else was not asked for. */
 int client_cross(CLIENT *c);
 
-/* Takes the innermost layer away, with no close_notify. */
+/*
+ * Takes the innermost layer away, with no close_notify. The second reports
+ * nothing: the error queue says why it cannot be.
+ */
 int client_drop(CLIENT *c);
+int client_try_drop(CLIENT *c);
 
 /* Waits for the end of the connection, following the peer layer by layer. */
 int client_await_end(CLIENT *c);
 
 /* Closes all layers and the connection, and waits for the peer to do so. */
 int client_close(CLIENT *c);
-
 
 #endif

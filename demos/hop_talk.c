@@ -11,7 +11,8 @@
 
 #define WHAT_SIZE 512
 
-void hop_show(char shown[HOP_SHOWN_SIZE], const char *text, size_t len)
+/* Text of the peer, printable and short. */
+static void show(char shown[HOP_SHOWN_SIZE], const char *text, size_t len)
 {
     BIO *out = BIO_new(BIO_s_mem());
     char *data;
@@ -36,9 +37,10 @@ void hop_show(char shown[HOP_SHOWN_SIZE], const char *text, size_t len)
 static int say(CLIENT *c, int code, const char *what, const char *text,
                size_t len)
 {
-    char shown[HOP_SHOWN_SIZE];
+    char shown[HOP_SHOWN_SIZE] = "";
 
-    hop_show(shown, text, len);
+    if (len > 0)
+        show(shown, text, len);
     return client_fail(c, client_report_layer(c, code,
                                               BIO_onion_write_depth(c->stack),
                                               len > 0 ? "%s: '%s'" : "%s",

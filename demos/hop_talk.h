@@ -42,9 +42,6 @@ int hop_bytes(CLIENT *c, void *data, size_t len, const char *what);
  */
 int hop_nothing_more(CLIENT *c);
 
-/* Text of the peer, printable and short. */
-void hop_show(char shown[HOP_SHOWN_SIZE], const char *text, size_t len);
-
 /* The peer breaks the protocol, with the text. Returns 0. */
 int hop_blame(CLIENT *c, const char *what, const char *text, size_t len);
 
