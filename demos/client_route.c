@@ -18,10 +18,10 @@
 static int mistake(const HOP *h, const GROUPS *groups, const char *text)
 {
     const GROUP *g = options_group(groups, h->group);
-    char shown[URL_SHOWN_SIZE] = "";
+    char shown[REPORT_URL_SIZE] = "";
 
     if (g->argument != NULL)
-        url_show(shown, g->argument);
+        report_url(shown, g->argument);
     return report(TOOL_USAGE, NULL, "-%s%s%s: %s; try -help", g->opener->name,
                   g->argument != NULL ? " " : "", shown, text) == TOOL_OK;
 }

@@ -32,25 +32,11 @@ static const struct {
 
 #define SCHEMES (sizeof(schemes) / sizeof(schemes[0]))
 
-/* What is between :// and the last @ may be a password, wherever that is. */
-const char *url_show(char shown[URL_SHOWN_SIZE], const char *text)
-{
-    const char *at = strrchr(text, '@');
-    const char *begin = strstr(text, "://");
-    int scheme = begin != NULL ? (int)(begin - text) + 3 : 0;
-
-    if (at != NULL && at >= text + scheme)
-        snprintf(shown, URL_SHOWN_SIZE, "%.*s...%s", scheme, text, at);
-    else
-        snprintf(shown, URL_SHOWN_SIZE, "%s", text);
-    return shown;
-}
-
 static int bad_url(const char *option, const char *text, const char *what)
 {
-    char shown[URL_SHOWN_SIZE];
+    char shown[REPORT_URL_SIZE];
 
-    report(TOOL_USAGE, NULL, "-%s %s: %s", option, url_show(shown, text),
+    report(TOOL_USAGE, NULL, "-%s %s: %s", option, report_url(shown, text),
            what);
     return 0;
 }

@@ -31,10 +31,6 @@ typedef struct hop_url_st {
  */
 int url_parse(HOP_URL *url, const char *option, const char *text, int allowed);
 
-/* The text of a URL for a report, without what may be a password in it. */
-# define URL_SHOWN_SIZE 512
-const char *url_show(char shown[URL_SHOWN_SIZE], const char *text);
-
 /* "host:port", "[::1]:443": as in a URL, a Host field or a CONNECT. */
 # define URL_PLACE_SIZE (sizeof(NET_PLACE) + 4)
 void url_place(char place[URL_PLACE_SIZE], const char *host, const char *port);

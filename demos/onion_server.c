@@ -16,6 +16,7 @@
 #include "bio_onion.h"
 #include "server.h"
 #include "server_loop.h"
+#include "tool_pass.h"
 #include "tool_report.h"
 
 typedef struct arguments_st {
@@ -235,6 +236,7 @@ static int run(const ARGUMENTS *a, SERVER *s)
     NET_PLACE place, stats;
     int result = check(a, s, &place, &stats) ? find_target(a, s) : TOOL_USAGE;
 
+    pass_forget();
     if (result == TOOL_OK)
         result = loop_run(s, &place, a->stats != NULL ? &stats : NULL);
     if (s->target != NULL)

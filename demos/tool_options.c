@@ -139,9 +139,11 @@ static int parse(PARSER *p, int argc, char **argv, const char *usage)
 
     for (i = 1; i < argc; i += 1 + used) {
         const char *word = argv[i];
+        char shown[REPORT_URL_SIZE];
 
         if (word[0] != '-' || word[1] == '\0') {
-            report(TOOL_USAGE, NULL, "%s is not an option; try -help", word);
+            report(TOOL_USAGE, NULL, "%s is not an option; try -help",
+                   report_url(shown, word));
             return -1;
         }
         word += word[1] == '-';

@@ -39,6 +39,20 @@ void report_escape(BIO *out, const char *text, size_t len)
         BIO_write(out, text + start, (int)(len - start));
 }
 
+/* What is between :// and the last @ may be a password, wherever that is. */
+const char *report_url(char shown[REPORT_URL_SIZE], const char *text)
+{
+    const char *at = strrchr(text, '@');
+    const char *begin = strstr(text, "://");
+    int scheme = begin != NULL ? (int)(begin - text) + 3 : 0;
+
+    if (at != NULL && at >= text + scheme)
+        snprintf(shown, REPORT_URL_SIZE, "%.*s...%s", scheme, text, at);
+    else
+        snprintf(shown, REPORT_URL_SIZE, "%s", text);
+    return shown;
+}
+
 /* Nothing of a name may end the label, or move a terminal. */
 const char *report_label(char out[REPORT_LABEL_SIZE], int layer,
                          const char *peer)
@@ -161,12 +175,22 @@ static const struct {
     { ONION_R_LAYER_FAILED, TOOL_TLS, "the other end may have logged why" },
     { ONION_R_BELOW_FAILED, TOOL_TLS, NULL },
     { ONION_R_TOO_MUCH_UNSENT, TOOL_TLS, NULL },
-    { ONION_R_MIN_DEPTH, TOOL_CLOSED, "see -require_depth" },
+    { ONION_R_MIN_DEPTH, TOOL_CLOSED,
+      "nothing more is sent; see -require_depth" },
     { ONION_R_TRUNCATED, TOOL_TRUNCATED,
       "what was read in it may be incomplete" },
     { ONION_R_TRANSPORT_FAILED, TOOL_NETWORK, NULL },
     { 0, TOOL_TLS, NULL }
 };
+
+/* What the user knows as -require_depth is a reason of many words there. */
+static const char *words_of(unsigned long error, const char **cause)
+{
+    if (ERR_GET_REASON(error) != ONION_R_MIN_DEPTH)
+        return reason_of(error);
+    *cause = "";
+    return "closed by the peer, but it had to stay";
+}
 
 static size_t verdict_of(int reason)
 {
@@ -271,14 +295,15 @@ int report_stack_of(BIO *stack, REPORT_PEER *peer, void *arg)
     unsigned long error;
     const char *cause, *text = text_of_last(&error);
     int layer = layer_of_text(text, &cause);
-    const char *who = peer(arg, layer), *advice;
+    const char *who = peer(arg, layer), *advice, *words;
     size_t v;
 
     if (ERR_GET_LIB(error) != BIO_onion_error_library())
         return report_layer(TOOL_NETWORK, layer, who, "%s", report_openssl());
     v = verdict_on(stack, ERR_GET_REASON(error));
     advice = advice_on(stack, v);
-    report_layer(verdicts[v].code, layer, who, "%s%s%s%s%s", reason_of(error),
+    words = words_of(error, &cause);
+    report_layer(verdicts[v].code, layer, who, "%s%s%s%s%s", words,
                  cause[0] != '\0' ? ": " : "", cause,
                  advice != NULL ? "; " : "", advice != NULL ? advice : "");
     ERR_clear_error();

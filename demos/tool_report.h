@@ -80,6 +80,10 @@ int report_stack(const char *who, BIO *stack);
 typedef const char *REPORT_PEER(void *arg, int layer);
 int report_stack_of(BIO *stack, REPORT_PEER *peer, void *arg);
 
+/* The text of a URL into shown, without what may be a password in it. */
+# define REPORT_URL_SIZE    512
+const char *report_url(char shown[REPORT_URL_SIZE], const char *text);
+
 /* The oldest entry of OpenSSL's error queue in words; empties the queue. */
 const char *report_openssl(void);
 

@@ -11,12 +11,11 @@
 #include "tool_cert.h"
 #include "tool_conf.h"
 #include "tool_lines.h"
-#include "tool_pass.h"
 #include "tool_report.h"
 #include "tool_tls.h"
 #include "tool_trust.h"
 
-#define GROUP_NAME_SIZE 300
+#define GROUP_NAME_SIZE (REPORT_URL_SIZE + 64)
 
 /* Loading
  * -------
@@ -95,11 +94,13 @@ static const char *name_of_group(const GROUPS *groups, int group,
                                  char name[GROUP_NAME_SIZE])
 {
     const GROUP *g = options_group(groups, group);
+    char shown[REPORT_URL_SIZE];
 
     if (group < 0)
         return NULL;
     if (g->argument != NULL)
-        snprintf(name, GROUP_NAME_SIZE, "-%s %s", g->opener->name, g->argument);
+        snprintf(name, GROUP_NAME_SIZE, "-%s %s", g->opener->name,
+                 report_url(shown, g->argument));
     else
         snprintf(name, GROUP_NAME_SIZE, "%s %d", g->opener->name,
                  options_count(groups, group + 1, g->opener->name));
@@ -118,7 +119,6 @@ int tls_load(TLS_LAYERS *t, const GROUPS *groups)
     for (i = -1; ok && i < groups->n; i++)
         ok = load_group(&t->group[i + 1], &options_group(groups, i)->tls,
                         name_of_group(groups, i, name));
-    pass_forget();
     return ok;
 }
 
