@@ -13,6 +13,7 @@
  *     head         an HTTP head, up to its empty line, which is shown
  *     x N          send N times x
  *     tls          start a layer, as TLS server
+ *     stop         stop it, and go on outside
  *     echo         send back what comes, up to the end
  *     silent       wait for the end
  *     # ...        nothing
@@ -212,6 +213,20 @@ static int start_tls(void)
     return ok || failed("no TLS");
 }
 
+/* Up to the client's close_notify. */
+static int stop_tls(void)
+{
+    char waste[TEXT_MAX];
+    int n;
+
+    n = BIO_onion_stop_tls(peer.stack, BIO_onion_write_depth(peer.stack) - 1);
+    while (n == 0 && BIO_read(peer.stack, waste, sizeof(waste)) > 0)
+        ;
+    return BIO_onion_read_depth(peer.stack)
+        == BIO_onion_write_depth(peer.stack)
+        || failed("the client does not close the layer");
+}
+
 /* The dialogue
  * ------------
  */
@@ -231,6 +246,8 @@ static int play_line(const char *line)
         return put_many(line + 1);
     if (strcmp(line, "tls") == 0)
         return start_tls();
+    if (strcmp(line, "stop") == 0)
+        return stop_tls();
     if (strcmp(line, "echo") == 0 || strcmp(line, "silent") == 0)
         return echo(line[0] == 'e');
     return line[0] == '#' || line[0] == '\0' || failed("what is this line?");

@@ -333,6 +333,16 @@ counts() {
 }
 check 'S counts bytes each way' counts
 
+drop_drawn() {
+    session -state -CAfile "$ca" -connect "$line" $all_names || return 1
+    type_lines STARTTLS = '^OK' && type_lines L = "^\[1 $line\] TLSv1.3" &&
+        type_lines 'STOPTLS!' = '^OK' &&
+        type_lines D = '^-- layer 1: dropped, with no close_notify'
+    session_status=$?
+    session_ends 0 && [ "$session_status" -eq 0 ]
+}
+check 'D with -state draws what is left' drop_drawn
+
 # -crlf, -ign_eof, half-close
 # ---------------------------
 
@@ -388,6 +398,77 @@ else
     skip "$name" 'onion_server has no -echo'
 fi
 
+# meet LINE...: test/hop_peer plays the lines. Sets pid and address.
+meet() {
+    printf '%s\n' "$@" >"$tmp/play"
+    background "$tmp/peer.log" test/hop_peer -cert "$certs/outer.example.pem" \
+        -key "$certs/outer.example.key" "$tmp/play"
+    wait_for 20 grep -q '^ACCEPT ' "$tmp/peer.log" || return 1
+    address=$(sed -n 's/^ACCEPT //p' "$tmp/peer.log")
+}
+
+# The end is passed on; what is written after it reaches nobody.
+pipe_to_nobody() {
+    meet '> bye\n' && session -quiet -connect "$address" || return 1
+    wait "$pid"
+    wait_for 20 grep -q bye "$tmp/out"
+    for _ in 1 2 3; do
+        type_lines hello
+        sleep 0.1
+    done
+    wait_for 20 grep -q '^onion_client' "$tmp/err"
+    session_ends 2 && says "^onion_client: \[0 $address\] the peer took no more"
+}
+check '-quiet: a peer that has gone away ends the pipe' pipe_to_nobody
+
+# At a terminal
+# -------------
+
+# at_terminal CODE ARGUMENT...: as run(), but $tmp/out is of a terminal, from
+# which $tmp/in comes.
+at_terminal() {
+    run_code=$1
+    shift
+    script -qec "timeout --foreground 20 $client $* 2>$tmp/err" /dev/null \
+        <"$tmp/in" >"$tmp/out"
+    status=$?
+    echo "status $status, must be $run_code; terminal:"
+    head -c 2000 "$tmp/out" | cat -v
+    echo "stderr:"
+    head -c 2000 "$tmp/err"
+    [ "$status" -eq "$run_code" ]
+}
+
+# An OK that comes from outside the layer in which it was asked for.
+lower_ok() {
+    meet tls '< STARTTLS\n' stop '> OK\n' tls echo || return 1
+    at_terminal 5 -CAfile "$ca" -connect "$address" -push -servername \
+        outer.example "$@" || return 1
+    stop_background "$pid"
+    says "^onion_client: \[[01] $address\] the peer broke the protocol: $lower_why"
+}
+
+# A terminal gets no control of 7 bits, 8 bits or UTF-8, but other scripts.
+controls() {
+    meet '> a\x1b[2Jb\x9bc\xc2\x9bd\xe2\x80\x9be\xc4\x9b\x85f\n' &&
+        at_terminal 0 -connect "$address" || return 1
+    grep -qF "$(printf 'a\\x1b[2Jb\\x9bc\302\\x9bd\342\200\233e\304\233\\x85f')" \
+        "$tmp/out"
+}
+: >"$tmp/in"
+if have script && script -qec true /dev/null </dev/null >/dev/null 2>&1; then
+    lower_why='it closed the layer where'
+    check '-line: an OK from a lower layer starts no layer there' lower_ok -line
+    echo STARTTLS >"$tmp/in"
+    lower_why='a reply outside the layer of its question'
+    check 'STARTTLS: an OK from a lower layer starts no layer there' \
+        lower_ok -verbs
+    : >"$tmp/in"
+    check 'what could command a terminal is shown as what it is' controls
+else
+    skip 'what is different at a terminal' 'no script that makes one'
+fi
+
 # -require_depth
 # --------------
 
@@ -412,7 +493,8 @@ below() {
     type_lines hello = 'depth=2 hello' && type_lines STOPTLS = '^OK' &&
         wait_for 20 grep -q '^onion_client:' "$tmp/err"
     type_lines SECRET
-    session_ends 7 && says "^onion_client: \[2 $shallow\] .*closed" &&
+    session_ends 7 && says "^onion_client: \[2 $shallow\] closed by the peer, \
+but it had to stay; nothing more is sent" &&
         ! grep -q SECRET "$tmp/out"
 }
 check 'a close by the peer of a layer of a hop ends the session with 7' below

@@ -139,6 +139,13 @@ as_it_must() {
 }
 check 'each proxy is told its own, and nothing else' as_it_must
 
+printf 'x y\nmore\n' >"$tmp/pass"
+{ proxies 1 | grep -v tls && echo echo; } | play
+check 'a password from a descriptor, which is read once' passes -- \
+    -via http://p1 -proxy_user jane -proxy_pass fd:5 -dest tcp://h:1 \
+    5<"$tmp/pass"
+check 'and is sent' shown 1 'Proxy-Authorization: Basic amFuZTp4IHk='
+
 { printf '%s\n' tls head '> HTTP/1.1 407 x\r\nProxy-Authenticate: Basic\r\n\r\n' \
     silent; } | play
 check 'a user that the proxy does not know' fails 6 'did not take this user' \
@@ -167,6 +174,11 @@ mistake 'colon' 'a user with a colon' -via http://p -proxy_user 'joe:x' \
     -dest tcp://h:1
 mistake 'needs a -proxy_user' 'a password of nobody' -via http://p \
     -proxy_pass pass:secret -dest tcp://h:1
+
+mistake 'nowhere' 'a file that is not there, of a proxy with a password' \
+    -via https://joe:secret@p -cert "$tmp/nowhere" -dest tcp://h:1
+mistake 'not an option' 'a URL in the place of an option' \
+    https://joe:secret@p
 
 # URLs
 # ----
