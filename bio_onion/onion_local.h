@@ -265,6 +265,7 @@ typedef struct onion_stack_st {
     const void *out;        /* the BIO_write() to be repeated; NULL if none */
     int out_len;            /* its length, */
     int out_done;           /* and what of it has gone into the layer */
+    ONION_BUF gathered;     /* ONION_GATHER: writes that wait for more */
     long second;            /* of time(), in which turns are counted */
     unsigned turns;         /* calls after which there was nothing to do */
     unsigned busy : 1;      /* there were many: buffers are kept */
@@ -284,10 +285,15 @@ int onion_stack_refuse(BIO *stack, int reason, const char *what);
  * onion_write.c: BIO_write() of a stack.
  */
 int onion_write(BIO *stack, const char *in, int len);
+/* Bytes that wait for more; and puts them into the layer: 1, or -1. */
+size_t onion_write_gathered(BIO *stack);
+int onion_write_send_gathered(BIO *stack);
+/* After the last byte: ONION_FOLLOW, if it had to wait. ret, or -1. */
+int onion_write_follow(BIO *stack, int ret);
 /* A write is to be repeated, and some of its bytes are in a layer already. */
 int onion_write_is_half_done(BIO *stack);
-/* The same, or all of them are. */
-int onion_write_is_unfinished(BIO *stack);
+/* 1: none are, and none that were gathered. 0: refused, and what was tried. */
+int onion_write_settle(BIO *stack, const char *what);
 
 /*
  * onion_stop.c

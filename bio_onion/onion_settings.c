@@ -70,7 +70,7 @@ int BIO_onion_set_flags(BIO *stack, unsigned long flags)
 
     if (b == NULL)
         return 0;
-    if ((flags & ~ONION_FOLLOW) != 0)
+    if ((flags & ~(ONION_FOLLOW | ONION_GATHER)) != 0)
         return onion_stack_refuse(b, ERR_R_PASSED_INVALID_ARGUMENT,
                                   "unknown flag");
     onion_stack_of(b)->flags = flags;

@@ -48,6 +48,8 @@ static int stack_destroy(BIO *b)
         return 0;
     if (onion_stack_of(b) != NULL && onion_wire_find(b) != NULL)
         onion_stop_farewell(b);
+    if (onion_stack_of(b) != NULL)
+        onion_buf_free(&onion_stack_of(b)->gathered);
     OPENSSL_free(onion_stack_of(b));
     BIO_set_data(b, NULL);
     BIO_set_init(b, 0);
@@ -135,7 +137,7 @@ static int boundary(BIO *b, BIO *layer)
     onion_layer_of(layer)->left = 1;
     /* A write that asked for a retry is finished where it was begun. */
     if ((s->flags & ONION_FOLLOW) != 0 && s->out == NULL
-        && onion_stop_follow(b) < 0)
+        && onion_write_gathered(b) == 0 && onion_stop_follow(b) < 0)
         return -1;
     onion_stop_remove(b);
     return 0;
@@ -162,6 +164,17 @@ int onion_stack_leave_anyway(BIO *b, int ret)
     return ret;
 }
 
+/* An answer is waited for: what is gathered may be the question. */
+static BIO *begin_read(BIO *b)
+{
+    onion_rest_turn(b);
+    if (onion_write_gathered(b) > 0) {
+        onion_write_send_gathered(b);
+        BIO_clear_retry_flags(b);
+    }
+    return onion_chain_read_top(b);
+}
+
 static int stack_read(BIO *b, char *out, size_t len, size_t *got)
 {
     BIO *top;
@@ -172,8 +185,7 @@ static int stack_read(BIO *b, char *out, size_t len, size_t *got)
         return -1;
     if (out == NULL || len == 0)
         return 0;
-    onion_rest_turn(b);
-    top = onion_chain_read_top(b);
+    top = begin_read(b);
     ret = BIO_read(top, out, len > INT_MAX ? INT_MAX : (int)len);
     ret = onion_stack_leave_anyway(b, was_read(b, top, ret));
     if (ret <= 0)
@@ -207,8 +219,7 @@ static int stack_gets(BIO *b, char *out, int size)
         return -1;
     if (out == NULL || size <= 1)
         return 0;
-    onion_rest_turn(b);
-    top = onion_chain_read_top(b);
+    top = begin_read(b);
     do {
         n = onion_chain_peek(top, out + got, size - 1 - got);
         if (n > 0)
@@ -257,9 +268,22 @@ static int handshake(BIO *b)
 
 static int flush(BIO *b)
 {
+    int ret, gathered;
+
     if (!onion_stack_enter(b))
         return -1;
-    return onion_stack_leave(b, 1);
+    gathered = onion_write_gathered(b) > 0;
+    if (gathered && !onion_wire_writable(onion_stack_of(b)->wire))
+        return -1;
+    ret = onion_stack_leave(b, onion_write_send_gathered(b));
+    return ret > 0 && gathered ? onion_write_follow(b, 1) : ret;
+}
+
+static size_t unsent(BIO *b)
+{
+    BIO *wire = onion_wire_find(b);
+
+    return wire == NULL ? 0 : onion_wire_unsent(wire) + onion_write_gathered(b);
 }
 
 static long pending(BIO *b)
@@ -321,6 +345,7 @@ static long dup_to(ONION_STACK *s, BIO *to)
     *copy = *s;
     copy->wire = NULL;
     copy->out = NULL;
+    memset(&copy->gathered, 0, sizeof(copy->gathered));
     copy->out_len = copy->out_done = 0;
     copy->turns = copy->busy = 0;
     return 1;
@@ -336,8 +361,7 @@ static long stack_ctrl(BIO *b, int cmd, long num, void *ptr)
     case BIO_CTRL_PENDING:
         return pending(b);
     case BIO_CTRL_WPENDING:
-        return onion_wire_find(b) == NULL
-            ? 0 : (long)onion_wire_unsent(onion_wire_find(b));
+        return (long)unsent(b);
     case BIO_CTRL_EOF:
         return end_of_file(b);
     case BIO_CTRL_PUSH:

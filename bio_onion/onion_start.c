@@ -36,11 +36,9 @@ static int refuse(BIO *stack, SSL *ssl, const void *unread, size_t unread_len)
     if (onion_chain_read_depth(stack) != onion_chain_write_depth(stack))
         return onion_stack_refuse(stack, ONION_R_DEPTHS_DIFFER,
                                   "start: finish the stop first");
-    if (onion_write_is_unfinished(stack))
-        return onion_stack_refuse(stack, ONION_R_WRITE_UNFINISHED, "start");
     if (onion_chain_layers(stack) >= s->max_depth)
         return onion_stack_refuse(stack, ONION_R_MAX_DEPTH, "start");
-    return 1;
+    return onion_write_settle(stack, "start");
 }
 
 /*

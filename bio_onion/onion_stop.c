@@ -70,7 +70,9 @@ int BIO_onion_stop_tls(BIO *stack, int depth)
     }
     if (!onion_wire_writable(onion_stack_of(b)->wire))
         return -1;
-    ret = close_down_to(b, depth);
+    ret = onion_write_send_gathered(b);
+    if (ret > 0)
+        ret = close_down_to(b, depth);
     if (ret > 0)
         onion_stop_remove(b);
     if (onion_stack_leave(b, ret) <= 0)
@@ -104,8 +106,8 @@ int BIO_onion_drop_tls(BIO *stack, int depth)
 
     if (b == NULL || !onion_stack_enter(b) || !refuse(b, depth, "drop"))
         return 0;
-    if (onion_write_is_unfinished(b))
-        return onion_stack_refuse(b, ONION_R_WRITE_UNFINISHED, "drop");
+    if (!onion_write_settle(b, "drop"))
+        return 0;
     for (n = onion_chain_layers(b); n > depth; n--)
         if (!refuse_drop(b, onion_chain_layer(b, n)))
             return 0;
@@ -123,7 +125,10 @@ void onion_stop_farewell(BIO *stack)
     BIO *b = onion_layer_find(failed != NULL ? BIO_next(failed)
                                              : BIO_next(stack));
 
+    onion_stack_of(stack)->wire = wire;
     ERR_set_mark();
+    if (failed == NULL)
+        onion_write_send_gathered(stack);
     for (; b != NULL; b = onion_layer_find(BIO_next(b)))
         onion_session_farewell(b);
     if (BIO_next(wire) != NULL)

@@ -5,7 +5,8 @@
  *
  * An application is told that a write is done when the transport has it all,
  * so that it may wait for the answer. Until then the write is to be repeated,
- * and what of it has gone into the layer is remembered here, not in an SSL.
+ * and what of it has gone into the layer is remembered here, not in an SSL. With
+ * ONION_GATHER small writes wait here instead, for what makes a record of them.
  */
 
 #include "onion_local.h"
@@ -15,11 +16,6 @@ int onion_write_is_half_done(BIO *b)
     ONION_STACK *s = onion_stack_of(b);
 
     return s->out_done > 0 && s->out_done < s->out_len;
-}
-
-int onion_write_is_unfinished(BIO *b)
-{
-    return onion_stack_of(b)->out_done > 0;
 }
 
 /*
@@ -74,26 +70,24 @@ static int piece_length(BIO *wire, int room, int left)
 }
 
 /* The last piece need not wait in the wire, if it is the only one there. */
-static int write_piece(BIO *b, BIO *top, int room)
+static int write_piece(BIO *b, BIO *top, int room, const char *in, int left)
 {
-    ONION_STACK *s = onion_stack_of(b);
-    int left = s->out_len - s->out_done, n;
+    BIO *wire = onion_stack_of(b)->wire;
+    int n;
 
-    onion_wire_go_straight(s->wire, room == 0 || left <= room);
-    n = BIO_write(top, (const char *)s->out + s->out_done,
-                  piece_length(s->wire, room, left));
-    onion_wire_go_straight(s->wire, 0);
+    onion_wire_go_straight(wire, room == 0 || left <= room);
+    n = BIO_write(top, in, piece_length(wire, room, left));
+    onion_wire_go_straight(wire, 0);
     return n;
 }
 
-/* Gives the rest of the write to the layer, if the wire holds not too much. */
-static int write_rest(BIO *b)
+/* Gives bytes to the layer, *done of them so far, up to all or a retry. */
+static int write_pieces(BIO *b, const char *in, int len, int *done)
 {
-    ONION_STACK *s = onion_stack_of(b);
     BIO *top = onion_chain_write_top(b);
     int room, n;
 
-    if (s->out_done == s->out_len)
+    if (*done == len)
         return 1;
     if (onion_layer_is(top) && !onion_layer_of(top)->handshaken
         && onion_session_handshake(top) <= 0) {
@@ -101,21 +95,75 @@ static int write_rest(BIO *b)
         return -1;
     }
     room = onion_chain_fit(top);
-    while (s->out_done < s->out_len) {
+    while (*done < len) {
         if (!wire_has_room(b))
             return -1;
-        n = write_piece(b, top, room);
+        n = write_piece(b, top, room, in + *done, len - *done);
         if (n <= 0) {
             onion_pass_retry(b, top);
             return -1;
         }
-        s->out_done += n;
+        *done += n;
     }
     return 1;
 }
 
+/*
+ * Gathering
+ * ---------
+ *
+ * What is gathered was written, for its writer, at the present write depth: it
+ * goes into the layer before anything else is written, read or changed.
+ */
+
+size_t onion_write_gathered(BIO *b)
+{
+    return onion_stack_of(b)->gathered.len;
+}
+
+int onion_write_send_gathered(BIO *b)
+{
+    ONION_STACK *s = onion_stack_of(b);
+    ONION_BUF *q = &s->gathered;
+    int done = 0, ret;
+
+    if (q->len == 0)
+        return 1;
+    ret = write_pieces(b, (const char *)q->data + q->off, (int)q->len, &done);
+    onion_buf_drop(q, (size_t)done);
+    if (q->len == 0 && !s->busy)
+        onion_buf_free(q);
+    return ret;
+}
+
+/* 1: nothing of a write is still to go into the layer. 0: refused. */
+int onion_write_settle(BIO *b, const char *what)
+{
+    if (onion_stack_of(b)->out_done == 0 && onion_write_send_gathered(b) > 0)
+        return 1;
+    BIO_clear_retry_flags(b);
+    return onion_stack_refuse(b, ONION_R_WRITE_UNFINISHED, what);
+}
+
+/* 1: it waits for more. 0: it does not fit. -1: no memory, raised. */
+static int gather(BIO *b, const char *in, int len)
+{
+    ONION_STACK *s = onion_stack_of(b);
+    int room;
+
+    if ((s->flags & ONION_GATHER) == 0 || s->out_done > 0)
+        return 0;
+    room = onion_chain_fit(onion_chain_write_top(b));
+    if (room == 0)
+        room = SSL3_RT_MAX_PLAIN_LENGTH;
+    if (s->gathered.len + (size_t)len >= (size_t)room)
+        return 0;
+    s->out = NULL;              /* nothing of it was taken, and this is instead */
+    return onion_buf_append(&s->gathered, in, (size_t)len) ? 1 : -1;
+}
+
 /* A peer that closed while a write was under way is followed after it. */
-static int follow_after(BIO *b, int ret)
+int onion_write_follow(BIO *b, int ret)
 {
     if ((onion_stack_of(b)->flags & ONION_FOLLOW) == 0
         || onion_chain_write_depth(b) <= onion_chain_read_depth(b))
@@ -126,23 +174,38 @@ static int follow_after(BIO *b, int ret)
     return onion_stack_leave_anyway(b, ret);
 }
 
-int onion_write(BIO *b, const char *in, int len)
+/* Writes what the application has given, all of it. */
+static int write_through(BIO *b, const char *in, int len)
 {
     ONION_STACK *s = onion_stack_of(b);
+    int ret;
+
+    if (!write_retry_ok(b, in, len))
+        return -1;
+    ret = onion_write_send_gathered(b);
+    if (ret > 0)
+        ret = write_pieces(b, s->out, s->out_len, &s->out_done);
+    ret = onion_stack_leave(b, ret > 0 ? len : -1);
+    if (ret <= 0)
+        return ret;
+    s->out = NULL;
+    s->out_done = 0;
+    return onion_write_follow(b, ret);
+}
+
+int onion_write(BIO *b, const char *in, int len)
+{
     int ret;
 
     if (!onion_stack_enter(b))
         return -1;
     if (in == NULL || len <= 0)
         return 0;
-    if (!onion_wire_writable(s->wire) || !write_retry_ok(b, in, len))
+    if (!onion_wire_writable(onion_stack_of(b)->wire))
         return -1;
     onion_rest_turn(b);
-    ret = onion_stack_leave(b, write_rest(b) > 0 ? len : -1);
-    if (ret <= 0)
-        return ret;
-    s->out = NULL;
-    s->out_done = 0;
-    return follow_after(b, ret);
+    ret = gather(b, in, len);
+    if (ret == 0)
+        return write_through(b, in, len);
+    return ret > 0 ? len : -1;
 }
-

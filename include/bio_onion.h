@@ -236,8 +236,16 @@ int BIO_onion_set_min_depth(BIO *stack, int depth);
  * ONION_FOLLOW: when the peer has closed a layer, close our side of it too, in
  * the same BIO_read() that returns the boundary; where a write is half done,
  * in the BIO_write() that completes it.
+ *
+ * ONION_GATHER: BIO_write() gathers what is small, until it makes a record of
+ * the largest size that is one record in each layer, and has then only taken
+ * it. What is gathered is sent by BIO_flush(), BIO_read() and BIO_gets(), and
+ * goes out before a layer is started, stopped or dropped and before the stack
+ * is freed; BIO_wpending() counts it. It always goes to the depth at which it
+ * was written.
  */
 # define ONION_FOLLOW           0x1UL
+# define ONION_GATHER           0x2UL
 int BIO_onion_set_flags(BIO *stack, unsigned long flags);
 
 /*

@@ -57,6 +57,7 @@ struct side {
     BIO *bio;
     int wins;               /* if both ask at once */
     int follow;             /* ONION_FOLLOW is set */
+    int gather;             /* ONION_GATHER is */
     struct message out;
     unsigned sent;          /* numbers of messages */
     int asked;              /* START or DROP, until it is answered; or 0 */
@@ -375,7 +376,7 @@ static void do_write(struct side *s)
         m->off += n;
         m->piece = 0;
         w.moved++;
-        MUST(s->follow || BIO_wpending(s->bio) == 0, s, "sent");
+        MUST(s->follow || s->gather || BIO_wpending(s->bio) == 0, s, "sent");
     }
     after_call(s, reads, followed(s, writes));
     if (m->off == m->len)
@@ -568,8 +569,9 @@ static void open_side(struct side *s, const char *name, BIO *bio, int wins)
     s->wins = wins;
     s->stop_to = -1;
     s->follow = rnd(4) == 0;
-    if (s->follow)
-        BIO_onion_set_flags(bio, ONION_FOLLOW);
+    s->gather = rnd(4) == 0;
+    BIO_onion_set_flags(bio, (s->follow ? ONION_FOLLOW : 0)
+                             | (s->gather ? ONION_GATHER : 0));
 }
 
 static void open_world(int number)
