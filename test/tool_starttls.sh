@@ -135,12 +135,23 @@ words() {
     echo "$inner"
 }
 
+# With ONION_QUICK one of each kind meets all that can go wrong, and the others
+# only what is right, a word too much, and silence.
 for p in $protocols; do
     { good "$p" && inside; } | play
     check "$p: gets through to TLS" passes -- $(words "$p")
-    check "$p: the same, byte by byte" passes -slow 1 -- $(words "$p")
+    { good "$p" | nth "$(good "$p" | grep -c '^>')" '&injected\r\n' &&
+        inside; } | play
+    check "$p: text behind the agreement" fails 5 '[[]0 .*inject' -- \
+        $(words "$p")
+    case ${ONION_QUICK:+quick}$p in
+    quicksmtp | quickxmpp | quickldap | quicktelnet) ;;
+    quick*) continue ;;
+    esac
+    { good "$p" && inside; } | play
+    check "$p: gets through to TLS, byte by byte" passes -slow 1 -- $(words "$p")
     { proxies 2 && good "$p" && inside; } | play
-    check "$p: the same, behind two proxies" passes -- \
+    check "$p: gets through to TLS, behind two proxies" passes -- \
         -via https://p1 $inner -via https://p2 $inner \
         -dest tcp://mail.example:1 $(words "$p")
 
@@ -152,18 +163,16 @@ for p in $protocols; do
         { good "$p" | nth "$i" '> \x01\x02 babble\x80\r\nand more\r\n' &&
             echo silent; } | play
         codes=5
+        how=
         # Text is what a Telnet server may say at any time.
-        [ "$p" != telnet ] || codes='2 5'
-        check "$p: babble for answer $i" impatient fails "$codes" '[[]0 ' -- \
+        [ "$p" != telnet ] || { codes='2 5' && how=impatient; }
+        check "$p: babble for answer $i" $how fails "$codes" '[[]0 ' -- \
             $(words "$p")
     done
     { proxies 1 && good "$p" && inside; } | play
     check "$p: cut off inside a layer" fails 4 '[[]1 ' \
         -cut $((1 + sends)) -- -via https://p1 $inner \
         -dest tcp://mail.example:1 $(words "$p")
-    { good "$p" | nth "$sends" '&injected\r\n' && inside; } | play
-    check "$p: text behind the agreement" fails 5 '[[]0 .*inject' -- \
-        $(words "$p")
 done
 
 # The peer says nothing, to all of them at once.
@@ -316,7 +325,7 @@ for i in '\x30\x80\x02\x01\x01\x78\x07\x0a\x01\x00\x04\x00\x04\x00\x00\x00' \
     '\x30\x00'; do
     { good ldap | nth 1 "> $i" && echo silent; } | play
     n=$((n + 1))
-    check "ldap: form $n of a bad reply" impatient fails 5 '[[]0 ' -- $(words ldap)
+    check "ldap: form $n of a bad reply" fails 5 '[[]0 ' -- $(words ldap)
 done
 
 refusal postgres 1 'has no TLS' 'a server without TLS' '> N'
