@@ -200,9 +200,23 @@ static RESULT hear_out(RELAY *r, RESULT result)
 {
     if (result != FAR_FAILED || r->down.told)
         return result;
+    r->broken = errno;
     release(&r->up);
     r->up.ended = r->up.told = 1;
     return MOVED;
+}
+
+/*
+ * An error is told once, and then an end in its place. EPIPE alone is told
+ * behind an end that was one.
+ */
+static RESULT doubt_end(RELAY *r, RESULT result)
+{
+    if (!r->down.ended || r->down.told || r->broken == 0
+        || r->broken == EPIPE)
+        return result;
+    errno = r->broken;
+    return FAR_FAILED;
 }
 
 MODE_RESULT relay_run(RELAY *r, CONN *c)
@@ -215,7 +229,7 @@ MODE_RESULT relay_run(RELAY *r, CONN *c)
         up = hear_out(r, run_up(&r->up, c));
         if (up > STUCK)
             return fail(r, c, up);
-        down = run_down(&r->down, c);
+        down = doubt_end(r, run_down(&r->down, c));
         if (down > STUCK)
             return fail(r, c, down);
         if (up == STUCK && down == STUCK)

@@ -23,6 +23,7 @@ typedef struct flow_st {
 typedef struct relay_st {
     FLOW up;                /* from the layers to the far socket */
     FLOW down;
+    int broken;             /* errno: why the far socket takes nothing more */
 } RELAY;
 
 /* Verbs of a mode that has connected c->far. */
