@@ -259,7 +259,8 @@ void conn_end(CONN *c, const char *why)
         return;
     if (c->how == NULL)
         c->how = OPENSSL_strdup(why);
-    end(c, 0);
+    /* What is passed on must not seem to be all. */
+    end(c, c->far.fd != -1);
 }
 
 void conn_free(CONN *c)
@@ -406,8 +407,8 @@ static int is_late(const CONN *c, MODE_RESULT r, long long now)
 }
 
 /*
- * A far socket of which nothing is wanted may be at its end for long. A near
- * one is so only when the peer has given up.
+ * A socket of which nothing is wanted may be at its end for long: then it
+ * must wake nobody.
  */
 static int set_slots(CONN *c)
 {
@@ -415,13 +416,17 @@ static int set_slots(CONN *c)
 
     if (c->want_far == 0)
         wait_remove(w, &c->far);
-    return wait_set(w, &c->near, c->want)
-        && (c->want_far == 0 || wait_set(w, &c->far, c->want_far));
+    if (c->want == 0 && (c->near.ready & POLLHUP) != 0)
+        wait_remove(w, &c->near);
+    else if ((c->want != 0 || c->near.added) && !wait_set(w, &c->near, c->want))
+        return 0;
+    return c->want_far == 0 || wait_set(w, &c->far, c->want_far);
 }
 
+/* At the end of both directions there may still be something to read. */
 static int peer_is_gone(const CONN *c)
 {
-    return c->want == 0 && (c->near.ready & (POLLERR | POLLHUP)) != 0;
+    return c->want == 0 && (c->near.ready & POLLERR) != 0;
 }
 
 static void wait_for(CONN *c, MODE_RESULT r, long long now)

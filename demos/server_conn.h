@@ -65,7 +65,10 @@ CONN *conn_new(int fd, SERVER *server, const MODE *mode, CONN **list);
 /* Does what can be done without waiting, now being net_now(). */
 void conn_run(CONN *c, long long now);
 
-/* Says goodbye in each layer; the peer may still finish, for a moment. */
+/*
+ * Says goodbye in each layer, unless something is still being passed on; the
+ * peer may still finish, for a moment.
+ */
 void conn_end(CONN *c, const char *why);
 
 /* Closes the layers as well as it can without waiting. */

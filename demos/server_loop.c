@@ -216,6 +216,7 @@ static void end_all(LOOP *l)
     for (c = l->main.conns; c != NULL; c = next) {
         next = c->next;
         conn_end(c, "the server ended");
+        run_conn_found(c, l);
     }
 }
 
