@@ -69,7 +69,7 @@ static const OPTION table[] = {
     { "layer", OPTION_GROUP, 0, 0, 0, NULL,
       "the options that follow are of the next layer; behind\n"
       "the last -layer, of all deeper ones too" },
-    OPTION_TITLE("Limits; seconds, 0 is for ever:"),
+    OPTION_TITLE("Limits:"),
     { "max_depth", OPTION_NUMBER, OF(max_depth), 1, ONION_MAX_DEPTH, "n",
       "refuse to start more layers (default 16)" },
     { "max_conns", OPTION_NUMBER, OF(max_conns), 1, 1000000, "n",
@@ -79,7 +79,7 @@ static const OPTION table[] = {
       "or does not read, for so long (default 30)" },
     { "idle_timeout", OPTION_NUMBER, OF(idle_timeout), 0, DAY, "seconds",
       "end a connection on which nothing was said for so\n"
-      "long (default 3600)" },
+      "long (default 3600; 0: never)" },
     { "close_timeout", OPTION_NUMBER, OF(close_timeout), 0, DAY, "seconds",
       "wait so long for the peer's end after ours (default 2)" },
     { "drain", OPTION_NUMBER, OF(drain), 0, DAY, "seconds",
@@ -197,14 +197,14 @@ static int check_layers(const ARGUMENTS *a, SERVER *s)
  * --------
  */
 
-/* Without a host, and only then, this machine alone may ask. */
+/* Without a host, which is not the same as *, this machine alone may ask. */
 static int parse_stats(const ARGUMENTS *a, NET_PLACE *place)
 {
     if (a->stats == NULL)
         return 1;
     if (!net_parse(place, a->stats, 0))
         return 0;
-    if (strchr(a->stats, ':') == NULL)
+    if (place->host[0] == '\0' && a->stats[0] != '*')
         strcpy(place->host, "127.0.0.1");
     return 1;
 }
