@@ -290,20 +290,6 @@ static int tell(CLIENT *c)
                   strerror(errno));
 }
 
-/*
- * A file or a socket that is opened must not become one of these. What is
- * closed has nothing to read, and cannot be written to.
- */
-static int hold_descriptors(void)
-{
-    int fd;
-
-    for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDONLY) != fd)
-            return 0;
-    return 1;
-}
-
 int main(int argc, char **argv)
 {
     static CLIENT client = { .fd = -1 };
@@ -312,7 +298,9 @@ int main(int argc, char **argv)
 
     report_program("onion_client");
     net_ignore_sigpipe();
-    client.out = hold_descriptors() ? BIO_new_fp(stdout, BIO_NOCLOSE) : NULL;
+    /* What is closed has nothing to read, and cannot be written to. */
+    client.out = net_hold_standard(O_RDONLY)
+        ? BIO_new_fp(stdout, BIO_NOCLOSE) : NULL;
     if (client.out == NULL)
         return TOOL_USAGE;
     result = options_parse(argc, argv, usage, table, &arguments,

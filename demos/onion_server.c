@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 #include "bio_onion.h"
 #include "server.h"
 #include "server_loop.h"
@@ -246,16 +245,6 @@ static int run(const ARGUMENTS *a, SERVER *s)
     return result;
 }
 
-/* What is opened must not become what is printed on. */
-static void hold_standard(void)
-{
-    int fd;
-
-    for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDWR) != fd)
-            return;
-}
-
 int main(int argc, char **argv)
 {
     static SERVER server;
@@ -265,7 +254,9 @@ int main(int argc, char **argv)
     };
     int result;
 
-    hold_standard();
+    /* It need not be heard. */
+    if (!net_hold_standard(O_RDWR))
+        return TOOL_USAGE;
     report_program("onion_server");
     server.log.fd = -1;
     result = options_parse(argc, argv, usage, table, &arguments,

@@ -403,6 +403,16 @@ void net_gather(int fd, int on)
 #endif
 }
 
+int net_hold_standard(int mode)
+{
+    int fd;
+
+    for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", mode) != fd)
+            return 0;
+    return 1;
+}
+
 /* Time and signals
  * ----------------
  */

@@ -74,6 +74,12 @@ void net_name(int fd, int of_peer, char name[NET_NAME_SIZE]);
 /* While on, small writes wait to share a segment, where the system can. */
 void net_gather(int fd, int on);
 
+/*
+ * What is opened must not become a standard input or output that was closed:
+ * /dev/null does, opened with mode, O_RDONLY or O_RDWR. 1, or 0 on failure.
+ */
+int net_hold_standard(int mode);
+
 /* Milliseconds on a clock that is never set. */
 long long net_now(void);
 
