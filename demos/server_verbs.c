@@ -22,6 +22,10 @@ static int say(STEPS *s, const char *fmt, ...)
     va_start(args, fmt);
     n = vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
+    if (n >= (int)sizeof(text)) {
+        n = (int)sizeof(text) - 1;
+        text[n - 1] = '\n';
+    }
     return n > 0 && steps_add_text(s, text, (size_t)n);
 }
 
