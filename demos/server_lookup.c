@@ -5,7 +5,8 @@
  *
  * getaddrinfo() waits for as long as it likes, so it does in threads of its
  * own. A question is the loop's until it is in the queue and again when it was
- * collected; in between the thread that took it out of the queue has it.
+ * collected; in between the thread that took it out of the queue has it. One
+ * that nobody asks any more is not looked up.
  */
 
 #define _POSIX_C_SOURCE 200809L
@@ -22,7 +23,8 @@
 
 struct lookup_st {
     NET_PLACE place;
-    CONN *conn;             /* NULL: nobody wants the answer any more */
+    LOOKUPS *lookups;
+    CONN *conn;             /* NULL: nobody wants the answer; under the lock */
     struct addrinfo *list;
     int error;
     int done;               /* it was collected */
@@ -63,7 +65,7 @@ int lookups_fd(const LOOKUPS *l)
  * -----------
  */
 
-static LOOKUP *next_question(LOOKUPS *l)
+static LOOKUP *next_question(LOOKUPS *l, int *wanted)
 {
     LOOKUP *q;
 
@@ -76,6 +78,7 @@ static LOOKUP *next_question(LOOKUPS *l)
     l->first = q->next;
     if (l->first == NULL)
         l->last = &l->first;
+    *wanted = q->conn != NULL;
     pthread_mutex_unlock(&l->lock);
     return q;
 }
@@ -84,13 +87,15 @@ static void *find_names(void *arg)
 {
     LOOKUPS *l = arg;
     struct addrinfo hints;
+    int wanted;
 
     memset(&hints, 0, sizeof(hints));
     hints.ai_socktype = SOCK_STREAM;
     for (;;) {
-        LOOKUP *q = next_question(l);
+        LOOKUP *q = next_question(l, &wanted);
 
-        q->error = getaddrinfo(q->place.host, q->place.port, &hints, &q->list);
+        q->error = wanted ? getaddrinfo(q->place.host, q->place.port, &hints,
+                                        &q->list) : EAI_AGAIN;
         if (q->error != 0)
             q->list = NULL;
         /* Less than PIPE_BUF: all of it or, when the server ends, nothing. */
@@ -144,6 +149,7 @@ LOOKUP *lookup_start(LOOKUPS *l, const NET_PLACE *place, CONN *c)
     if (q == NULL)
         return NULL;
     q->place = *place;
+    q->lookups = l;
     q->conn = c;
     if (ask(l, q))
         return q;
@@ -189,8 +195,11 @@ void lookup_free(LOOKUP *q)
 {
     if (q == NULL)
         return;
-    if (q->done)
+    if (q->done) {
         discard(q);
-    else
-        q->conn = NULL;
+        return;
+    }
+    pthread_mutex_lock(&q->lookups->lock);
+    q->conn = NULL;
+    pthread_mutex_unlock(&q->lookups->lock);
 }
