@@ -9,11 +9,17 @@
 #       connect=HOST:PORT   CONNECT in what is there
 #       abort               a reset of the connection, with nothing closed
 #       fin                 the end of the connection, with nothing closed
+#       upload              send all, whether the peer has ended or not
 #   nested.py crowd ADDRESS COUNT       so many at once, in one layer
+#   nested.py enemies ADDRESS FILE...   each file, and an end of each kind, in
+#                                       the clear and in one layer
 #   nested.py target KIND               "PORT n" is printed; KIND is
 #       at-eof      answers how many bytes came, when their end has come
+#       breaks      sends half of something, then a reset to who still sends
 #       deaf        takes connections and reads nothing
+#       endless     sends lines, ten a second
 #       full        takes no connection, and refuses none
+#       hears       ends at once, listens late, and prints how many bytes came
 #       reset       sends half of something, then a reset
 #       slow        sends 20 lines, ten a second
 #       watch       prints "end" or "reset" when its peer has ended
@@ -85,6 +91,7 @@ class Onion:
         host, port = address.rsplit(':', 1)
         self.sock = socket.create_connection((host.strip('[]'), int(port)))
         self.layers = []
+        self.stays = False
 
     def wrap(self, data, layers):
         for layer in reversed(layers):
@@ -138,41 +145,52 @@ class Onion:
 
     def pipe(self):
         """Both ways at once, and each way to its own end."""
-        out, ended, shut = b'', False, False
-        while True:
-            wants = [] if ended or len(out) > SIZE else [0]
-            data = b''
-            ready = select(wants + [self.sock], [self.sock] if out else [])
-            if 0 in ready[0]:
+        out, ended, shut, heard = b'', False, False, False
+        while not (heard and (shut or not self.stays)):
+            readers = [] if ended or len(out) > SIZE else [0]
+            readers += [] if heard else [self.sock]
+            ready = select(readers, [self.sock] if out else [])
+            if 0 in ready:
                 data = os.read(0, SIZE)
                 ended = data == b''
                 out += self.wrap(data, self.layers) if data \
                     else self.farewell()
-            if self.sock in ready[0]:
-                data = self.receive()
-                if data is None:
-                    return
-                os.write(1, data)
+            if self.sock in ready and not heard:
+                data = self.receive_now()
+                heard = data is None
+                os.write(1, data or b'')
             if out:
-                self.sock.setblocking(False)
-                try:
-                    out = out[self.sock.send(out):]
-                except BlockingIOError:
-                    pass
-                self.sock.setblocking(True)
+                out = out[self.send_now(out):]
             if ended and not out and not shut:
                 self.sock.shutdown(socket.SHUT_WR)
                 shut = True
 
+    def receive_now(self):
+        self.sock.setblocking(False)
+        try:
+            return self.receive()
+        except BlockingIOError:
+            return b''
+        finally:
+            self.sock.setblocking(True)
+
+    def send_now(self, data):
+        self.sock.setblocking(False)
+        try:
+            return self.sock.send(data)
+        except BlockingIOError:
+            return 0
+        finally:
+            self.sock.setblocking(True)
+
 
 def select(readers, writers):
+    """Those of them that are ready, for whatever they are in."""
     with selectors.PollSelector() as s:
-        for r in readers:
-            s.register(r, selectors.EVENT_READ
+        for r in set(readers + writers):
+            s.register(r, (selectors.EVENT_READ if r in readers else 0)
                        | (selectors.EVENT_WRITE if r in writers else 0))
-        ready = s.select()
-    return ([k.fileobj for k, e in ready if e & selectors.EVENT_READ],
-            [k.fileobj for k, e in ready if e & selectors.EVENT_WRITE])
+        return [key.fileobj for key, _ in s.select()]
 
 
 def abort(sock):
@@ -189,6 +207,8 @@ def client(address, *steps):
             onion.push(word)
         elif verb == 'connect':
             onion.connect(word)
+        elif verb == 'upload':
+            onion.stays = True
         elif verb == 'abort':
             abort(onion.sock)
             return
@@ -223,6 +243,33 @@ def crowd(address, count):
     sys.stdin.read()
 
 
+def assail(onion, data):
+    try:
+        onion.sock.sendall(onion.wrap(data, onion.layers) + onion.farewell())
+        onion.sock.shutdown(socket.SHUT_WR)
+        while onion.sock.recv(SIZE):
+            pass
+    except OSError:
+        pass
+
+
+def enemies(address, *names):
+    files = []
+    for name in names:
+        with open(name, 'rb') as f:
+            files.append(f.read())
+    for layers in [], ['outer.example']:
+        for what in files + [abort, socket.socket.close]:
+            onion = Onion(address)
+            for name in layers:
+                onion.push(name)
+            if callable(what):
+                what(onion.sock)
+            else:
+                assail(onion, what)
+                onion.sock.close()
+
+
 def say(text):
     print(text, flush=True)
 
@@ -255,9 +302,28 @@ def target(kind):
         sock = server.accept()[0]
         if kind == 'at-eof':
             sock.sendall(b'%d bytes\n' % read_all(sock))
+        elif kind == 'breaks':
+            sock.sendall(b'half of')
+            time.sleep(1)
+            abort(sock)
+            continue
         elif kind == 'deaf':
             held.append(sock)
             continue
+        elif kind == 'endless':
+            try:
+                while True:
+                    sock.sendall(b'line\n')
+                    time.sleep(0.1)
+            except OSError:
+                pass
+        elif kind == 'hears':
+            sock.shutdown(socket.SHUT_WR)
+            time.sleep(1)
+            try:
+                say('%d bytes' % read_all(sock))
+            except ConnectionResetError:
+                say('reset')
         elif kind == 'reset':
             sock.sendall(b'half of')
             time.sleep(0.2)
@@ -277,5 +343,6 @@ def target(kind):
 
 
 if __name__ == '__main__':
-    {'client': client, 'crowd': crowd, 'target': target}[sys.argv[1]](
+    {'client': client, 'crowd': crowd, 'enemies': enemies,
+     'target': target}[sys.argv[1]](
         *sys.argv[2:])
