@@ -10,6 +10,7 @@
  * and stops it when it reads STOPTLS.
  */
 
+#include <signal.h>
 #include <stdio.h>
 #include <openssl/err.h>
 #include "bio_onion.h"
@@ -51,6 +52,7 @@ int main(int argc, char *argv[])
     BIO *stack;
     int ok;
 
+    signal(SIGPIPE, SIG_IGN);   /* a peer that is gone is an error, no more */
     if (argc != 5 || !SSL_CTX_load_verify_locations(ctx, argv[2], NULL))
         return 2;
     stack = BIO_new_onion_stack(BIO_new_connect(argv[1]));
