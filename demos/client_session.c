@@ -319,8 +319,9 @@ static void take_input(TALK *s)
 
 static void show(TALK *s)
 {
-    int n = s->c->escape ? terminal_drain(&s->terminal, &s->from_peer, s->c->out)
-                         : slot_drain(&s->from_peer, STDOUT_FILENO);
+    int n = s->c->escape
+        ? terminal_drain(&s->terminal, &s->from_peer, s->c->out)
+        : slot_drain(&s->from_peer, STDOUT_FILENO);
 
     if (n < 0 && errno != EINTR && errno != EAGAIN)
         over(s, report(TOOL_USAGE, NULL, "cannot write to the output: %s",

@@ -96,8 +96,8 @@ extern const LAYER_PAIR layer_needs[];
  * tool_layer.c
  *
  * Sets the option that word, with its -, calls by name, if it is one of a
- * layer, or with hops of a hop; *used becomes 1 if value was its argument. 1; 0 if it is none; -1 for
- * a mistake, which has been reported.
+ * layer, or with hops of a hop; *used becomes 1 if value was its argument. 1;
+ * 0 if it is none; -1 for a mistake, which has been reported.
  */
 int layer_set(LAYER_OPTIONS *l, int hops, const char *word, const char *value,
               int *used);
