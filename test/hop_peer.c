@@ -160,7 +160,7 @@ static int put_many(const char *count)
 
 static int expect(const char *text, size_t len)
 {
-    char got[TEXT_MAX];
+    char got[TEXT_MAX] = "";
     size_t had = 0;
     int n;
 

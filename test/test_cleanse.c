@@ -39,28 +39,31 @@ static void *get(size_t size, const char *file, int line)
     if (b == NULL)
         return NULL;
     b->size = size;
+    /* cppcheck-suppress memleak; put() frees it */
     return b->data;
 }
 
 static void put(void *p, const char *file, int line)
 {
-    struct block *b = (void *)((char *)p - sizeof(*b));
+    struct block *b;
 
     (void)file;
     (void)line;
     if (p == NULL)
         return;
+    b = (void *)((char *)p - sizeof(*b));
     search(b);
     free(b);
 }
 
 static void *move(void *p, size_t size, const char *file, int line)
 {
-    struct block *b = (void *)((char *)p - sizeof(*b));
+    struct block *b;
     void *to = get(size, file, line);
 
     if (p == NULL || to == NULL)
         return to;
+    b = (void *)((char *)p - sizeof(*b));
     memcpy(to, p, b->size < size ? b->size : size);
     put(p, file, line);
     return to;

@@ -847,8 +847,10 @@ void test_failed_at(BIO *bio, int ret, int reason, int layer)
     ERR_peek_last_error_data(&data, &flags);
     need(data != NULL);
     snprintf(name, sizeof(name), "layer %d", layer);
+    /* cppcheck-suppress nullPointerRedundantCheck; need() came before */
     found = strstr(data, name);
     need(found != NULL);
+    /* cppcheck-suppress nullPointerRedundantCheck */
     need(found[strlen(name)] < '0' || found[strlen(name)] > '9');
     test_failed(bio, ret, reason);
 }
