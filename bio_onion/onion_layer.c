@@ -100,6 +100,7 @@ static void release_ssl(BIO *b)
         BIO_free(l->port);
     }
     onion_buf_free(&l->back);
+    onion_early_free(l);
     memset(l, 0, sizeof(*l));
     l->bio = b;
 }
@@ -259,6 +260,7 @@ static long reset(BIO *b)
     l->failure = 0;
     l->told = 0;
     onion_buf_free(&l->back);
+    onion_early_free(l);
     if (BIO_next(b) == NULL)
         return 1;
     return BIO_reset(BIO_next(b));

@@ -7,7 +7,8 @@
  * parts of the stack, and use the chain; the chain asks layers and the wire; a
  * layer has a session, which judges each call of its SSL by verdict; the SSL
  * calls the port, and the port the BIO below the layer, and only that. The
- * wire knows of no layer. err, buf, pass and peer serve all.
+ * wire knows of no layer. early is what a session does before its handshake is
+ * done. err, buf, pass and peer serve all.
  */
 
 #ifndef ONION_LOCAL_H
@@ -93,6 +94,7 @@ typedef struct onion_layer_st {
     int overhead;           /* of a record; 0 before the handshake is done */
     size_t room_below;      /* fits into a record below; 0 if not known */
     ONION_BUF back;         /* bytes given back, read before those of ssl */
+    struct onion_early_st *early;   /* NULL: nothing goes early, or any more */
 
     /* What has happened. Set once, never cleared while ssl stays. */
     unsigned handshaken : 1;    /* the handshake is done, the peer accepted */
@@ -191,6 +193,28 @@ const char *onion_peer_name(const SSL *ssl, char out[ONION_NAME_SIZE]);
 int onion_peer_resumed_as_expected(SSL *ssl);
 /* 0: the certificate was verified, but not for the name that is expected. */
 int onion_peer_name_was_checked(SSL *ssl);
+/* The same of the session that it is about to offer. */
+int onion_peer_session_as_expected(SSL *ssl);
+
+/*
+ * onion_early.c: what goes before the handshake of a layer is done. All but
+ * the first three are for layers with early != NULL.
+ */
+/* The layer is new; data: that of the application may go early. */
+int onion_early_start(BIO *layer, int data);
+/* It is no more the innermost. May be NULL. */
+void onion_early_cover(BIO *layer);
+void onion_early_free(ONION_LAYER *l);
+/* A write would go early, at least in part. */
+int onion_early_takes(ONION_LAYER *l);
+/* As onion_session_put() and _get(); 0: not early. */
+int onion_early_put(BIO *layer, const void *in, int len);
+int onion_early_get(BIO *layer, void *out, int len, int peek);
+/* Sends what it and those below took. 1, or -1 with retry or failure. */
+int onion_early_push(BIO *layer);
+/* The handshake proper begins, and is done. 1, or -1 with retry or failure. */
+int onion_early_end(BIO *layer);
+int onion_early_finish(BIO *layer);
 
 /*
  * onion_port.c: the BIO that a layer gives to its SSL.

@@ -57,16 +57,10 @@ static int name_matches(SSL *ssl, X509 *peer)
     return 0;
 }
 
-/*
- * A resumed session brings the certificate of the session before, and OpenSSL
- * does not hold it against the name that is expected now. (One that was made
- * with an external pre-shared key has no certificate to check.)
- */
-int onion_peer_resumed_as_expected(SSL *ssl)
+/* A session made with an external pre-shared key has no certificate. */
+static int is_expected(SSL *ssl, X509 *peer)
 {
-    X509 *peer = SSL_get0_peer_certificate(ssl);
-
-    if (!SSL_session_reused(ssl) || SSL_is_server(ssl) || peer == NULL
+    if (SSL_is_server(ssl) || peer == NULL
         || (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER) == 0)
         return 1;
     return SSL_get_verify_result(ssl) == X509_V_OK && name_matches(ssl, peer);
@@ -88,4 +82,19 @@ int onion_peer_name_was_checked(SSL *ssl)
         || SSL_get0_dane_authority(ssl, NULL, NULL) >= 0)
         return 1;
     return SSL_get_verify_result(ssl) != X509_V_OK || name_matches(ssl, peer);
+}
+
+/*
+ * A resumed session brings the certificate of the session before, and OpenSSL
+ * does not hold it against the name that is expected now.
+ */
+int onion_peer_resumed_as_expected(SSL *ssl)
+{
+    return !SSL_session_reused(ssl)
+        || is_expected(ssl, SSL_get0_peer_certificate(ssl));
+}
+
+int onion_peer_session_as_expected(SSL *ssl)
+{
+    return is_expected(ssl, SSL_SESSION_get0_peer(SSL_get_session(ssl)));
 }

@@ -4,7 +4,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Every SSL_do_handshake(), SSL_read(), SSL_write() and SSL_shutdown() of the
- * library is here, each between onion_verdict_begin() and onion_verdict().
+ * library is here, each between onion_verdict_begin() and onion_verdict(); but
+ * for what concerns early data, which is in onion_early.c.
  */
 
 #include "onion_local.h"
@@ -78,6 +79,8 @@ static int handshake_done(BIO *layer)
     if (!l->handshaken && !onion_peer_name_was_checked(l->ssl))
         return onion_verdict_fail(layer, ONION_R_CERTIFICATE_REFUSED,
                                   "its name was not checked");
+    if (l->early != NULL && onion_early_finish(layer) <= 0)
+        return -1;
     l->handshaken = 1;
     l->overhead = overhead(l->ssl);
     if (onion_port_settle(layer))
@@ -91,6 +94,8 @@ static int shake_hands(BIO *layer)
     ONION_LAYER *l = onion_layer_of(layer);
     int ret, i;
 
+    if (l->early != NULL && onion_early_end(layer) <= 0)
+        return -1;
     for (i = 0; i < RECORDS_PER_CALL; i++) {
         onion_verdict_begin(l);
         ret = SSL_do_handshake(l->ssl);
@@ -179,8 +184,13 @@ int onion_session_get(BIO *layer, void *out, int len, int peek)
         return 0;
     if (l->back.len > 0 || l->heard_close)
         return get_back(l, out, len, peek);
+    if (l->early != NULL
+        && (ret = onion_early_get(layer, out, len, peek)) != 0)
+        return ret;
     if (!ready(layer))
         return -1;
+    if (l->back.len > 0)        /* early data that came meanwhile */
+        return get_back(l, out, len, peek);
     /* A program has closed the SSL by hand: an end, but not one to trust. */
     if ((SSL_get_shutdown(l->ssl) & SSL_RECEIVED_SHUTDOWN) != 0)
         return 0;
@@ -242,6 +252,9 @@ int onion_session_put(BIO *layer, const void *in, int len)
         return -1;
     if (in == NULL || len <= 0)
         return 0;
+    if (l->early != NULL && has_below(layer)
+        && (ret = onion_early_put(layer, in, len)) != 0)
+        return ret;
     if (!may_write(layer, in, len))
         return -1;
     onion_verdict_begin(l);

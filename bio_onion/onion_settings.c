@@ -70,9 +70,13 @@ int BIO_onion_set_flags(BIO *stack, unsigned long flags)
 
     if (b == NULL)
         return 0;
-    if ((flags & ~(ONION_FOLLOW | ONION_GATHER)) != 0)
+    if ((flags & ~(ONION_FOLLOW | ONION_GATHER
+                   | ONION_EARLY | ONION_EARLY_DATA)) != 0)
         return onion_stack_refuse(b, ERR_R_PASSED_INVALID_ARGUMENT,
                                   "unknown flag");
+    if ((flags & ONION_EARLY_DATA) != 0 && (flags & ONION_EARLY) == 0)
+        return onion_stack_refuse(b, ERR_R_PASSED_INVALID_ARGUMENT,
+                                  "ONION_EARLY_DATA needs ONION_EARLY");
     onion_stack_of(b)->flags = flags;
     return 1;
 }

@@ -52,6 +52,14 @@ static void prepare(SSL *ssl)
                         | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 }
 
+static int set_early(BIO *stack, BIO *layer)
+{
+    unsigned long flags = onion_stack_of(stack)->flags;
+
+    return (flags & ONION_EARLY) == 0
+        || onion_early_start(layer, (flags & ONION_EARLY_DATA) != 0);
+}
+
 /* BIO_push() would put it at the far end of the chain. */
 static void insert(BIO *stack, BIO *layer)
 {
@@ -71,6 +79,7 @@ int BIO_onion_start_tls(BIO *stack, SSL *ssl,
         return 0;
     layer = BIO_new(BIO_f_onion());
     if (layer == NULL || BIO_set_ssl(layer, ssl, BIO_NOCLOSE) <= 0
+        || !set_early(b, layer)
         || !onion_chain_give_back(onion_chain_read_top(b), unread,
                                   unread_len)) {
         BIO_free(layer);
@@ -81,6 +90,7 @@ int BIO_onion_start_tls(BIO *stack, SSL *ssl,
     prepare(ssl);
     onion_rest_begin(b, layer);
     insert(b, layer);
+    onion_early_cover(onion_layer_find(BIO_next(layer)));
     onion_event_tell(b);
     onion_err_clear();
     return 1;

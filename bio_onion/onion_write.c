@@ -81,6 +81,23 @@ static int write_piece(BIO *b, BIO *top, int room, const char *in, int left)
     return n;
 }
 
+static int takes_early(BIO *top)
+{
+    ONION_LAYER *l = onion_layer_of(top);
+
+    return l->early != NULL && onion_early_takes(l);
+}
+
+/* A layer has taken it to send it early, but may not have sent it yet. */
+static int push_early(BIO *b, BIO *top)
+{
+    if (!onion_layer_is(top) || onion_layer_of(top)->early == NULL
+        || onion_early_push(top) > 0)
+        return 1;
+    onion_pass_retry(b, top);
+    return -1;
+}
+
 /* Gives bytes to the layer, *done of them so far, up to all or a retry. */
 static int write_pieces(BIO *b, const char *in, int len, int *done)
 {
@@ -88,9 +105,9 @@ static int write_pieces(BIO *b, const char *in, int len, int *done)
     int room, n;
 
     if (*done == len)
-        return 1;
+        return push_early(b, top);
     if (onion_layer_is(top) && !onion_layer_of(top)->handshaken
-        && onion_session_handshake(top) <= 0) {
+        && !takes_early(top) && onion_session_handshake(top) <= 0) {
         onion_pass_retry(b, top);
         return -1;
     }
@@ -105,7 +122,7 @@ static int write_pieces(BIO *b, const char *in, int len, int *done)
         }
         *done += n;
     }
-    return 1;
+    return push_early(b, top);
 }
 
 /*

@@ -243,9 +243,41 @@ int BIO_onion_set_min_depth(BIO *stack, int depth);
  * goes out before a layer is started, stopped or dropped and before the stack
  * is freed; BIO_wpending() counts it. It always goes to the depth at which it
  * was written.
+ *
+ * ONION_EARLY: in layers that are started after it was set, the handshake of
+ * the layer inside goes as early data (RFC 8446 section 2.3), where the layer
+ * is TLS 1.3 and, at a client, offers a session that allows it. Layers that
+ * are started together and all resume then take one round trip instead of one
+ * each. A server reads early data where SSL_get_max_early_data() is not 0.
+ * What a peer rejects, or what exceeds the limit of the session (64 KiB at
+ * most), goes again or goes on when the handshake is done, by itself; a copy
+ * of it is kept until then. Nothing goes early with a session whose server is
+ * not the one that is expected now. The session's ALPN protocol must be among
+ * those offered.
+ *
+ * Whoever records early data can send it once more to the same server, which
+ * may not notice. Here that is a ClientHello, and a replayed ClientHello does
+ * no harm by itself: the server answers with fresh keys that only the first
+ * sender can derive, so that the handshake never ends, and nothing comes up to
+ * the application and nothing of it goes down before one has. It costs the
+ * server as much as any ClientHello does, which everybody may send anyway. The
+ * innermost layer does not take early data.
+ *
+ * ONION_EARLY_DATA, with ONION_EARLY only: the innermost layer takes it too,
+ * so data of the application goes before its handshake, and is delivered by
+ * BIO_read() before that. All that a client writes so, up to the limit, may
+ * be replayed: the server may read it again on another connection, as often as
+ * its contexts let it (see SSL_read_early_data(3) on replay protection), and it
+ * lacks forward secrecy. So the client sets it only where a request may be
+ * carried out twice, and a server only where it stands that. A client's
+ * BIO_write() is then done when it is sent early; a rejection is made good by
+ * the next BIO_read(), BIO_write(), BIO_do_handshake() or stop. At either end
+ * SSL_is_init_finished() of the innermost layer tells early from late.
  */
 # define ONION_FOLLOW           0x1UL
 # define ONION_GATHER           0x2UL
+# define ONION_EARLY            0x4UL
+# define ONION_EARLY_DATA       0x8UL
 int BIO_onion_set_flags(BIO *stack, unsigned long flags);
 
 /*

@@ -1,0 +1,781 @@
+/*
+ * test_early.c - early data: inner handshakes that do not wait for outer ones.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A client writes a request, a server reads it and replies. What an end writes
+ * before it has to wait is a flight. The server has as many as there are round
+ * trips until the reply, one more than there are before the request.
+ */
+
+#include <string.h>
+#include "sweep.h"
+#include "util.h"
+
+#define PAIR (1024 * 1024)
+#define MOST 8
+
+static const int depths[] = { 1, 2, 3, 4, MOST };
+
+#define DEPTHS ((int)(sizeof(depths) / sizeof(depths[0])))
+
+/* How a layer is started, at either end. */
+enum kind { RESUME, FULL, REJECT, FORGET, RETRY, NO_LIMIT };
+
+struct run {
+    int depth;
+    size_t size;                    /* of the transport */
+    enum kind kind[MOST + 1];
+    unsigned long flags[2];         /* of a, the client, and b */
+    int replayable;                 /* the servers remember no session */
+    int limit;                      /* of early data, for each session */
+    int max_version[MOST + 1];
+    const char *name[MOST + 1];     /* expected by the client; NULL: right */
+    SSL_SESSION *session[MOST + 1];
+    const char *request;
+    size_t len;
+
+    struct { BIO *bio, *tap; int flights; } a, b;
+    int asked, heard, answered, replied;
+    int early;                      /* heard in the handshake */
+    size_t got;
+};
+
+static void run_new(struct run *r, int depth, unsigned long flags)
+{
+    memset(r, 0, sizeof(*r));
+    r->depth = depth;
+    r->size = PAIR;
+    r->flags[0] = r->flags[1] = flags;
+    r->limit = 16384;
+    r->request = "request";
+    r->len = 7;
+}
+
+static void open_ends(struct run *r)
+{
+    BIO *half[2];
+
+    ck_assert(BIO_new_bio_pair(&half[0], r->size, &half[1], r->size));
+    r->a.tap = BIO_push(tap_new(), half[0]);
+    r->b.tap = BIO_push(tap_new(), half[1]);
+    r->a.bio = BIO_new_onion_stack(r->a.tap);
+    r->b.bio = BIO_new_onion_stack(r->b.tap);
+    ck_assert_int_eq(BIO_onion_set_flags(r->a.bio, r->flags[0]), 1);
+    ck_assert_int_eq(BIO_onion_set_flags(r->b.bio, r->flags[1]), 1);
+    r->asked = r->heard = r->answered = r->replied = r->early = 0;
+    r->a.flights = r->b.flights = 0;
+    r->got = 0;
+}
+
+static SSL *client_ssl(struct run *r, int layer)
+{
+    int version = r->max_version[layer] != 0 ? r->max_version[layer]
+                                             : TLS1_3_VERSION;
+    SSL *ssl = r->name[layer] == NULL ? test_ssl(1, version, layer)
+        : test_ssl_of(test_client_ctx(version, 1), 1, r->name[layer]);
+
+    if (r->session[layer] != NULL && r->kind[layer] != FULL)
+        ck_assert(SSL_set_session(ssl, r->session[layer]));
+    return ssl;
+}
+
+static SSL *server_ssl(struct run *r, int layer)
+{
+    int version = r->max_version[layer] != 0 ? r->max_version[layer]
+                                             : TLS1_3_VERSION;
+    SSL *ssl = test_ssl(0, version, layer);
+    enum kind kind = r->kind[layer];
+
+    SSL_CTX_set_session_cache_mode(SSL_get_SSL_CTX(ssl), SSL_SESS_CACHE_SERVER);
+    SSL_set_max_early_data(ssl, kind == REJECT || kind == NO_LIMIT
+                           ? 0 : (uint32_t)r->limit);
+    if (r->replayable)
+        SSL_set_options(ssl, SSL_OP_NO_ANTI_REPLAY);
+    if (kind == FORGET)
+        SSL_CTX_flush_sessions(SSL_get_SSL_CTX(ssl), 0x7fffffff);
+    if (kind == RETRY)
+        ck_assert(SSL_set1_groups_list(ssl, "P-384"));
+    return ssl;
+}
+
+static void start(struct run *r)
+{
+    int i;
+
+    for (i = 1; i <= r->depth; i++) {
+        ck_assert_int_eq(BIO_onion_start_tls(r->a.bio, client_ssl(r, i),
+                                             NULL, 0), 1);
+        ck_assert_int_eq(BIO_onion_start_tls(r->b.bio, server_ssl(r, i),
+                                             NULL, 0), 1);
+    }
+}
+
+/* 1: done. A failure, where none is expected, ends the test. */
+static int done(BIO *bio, int ret)
+{
+    const char *data = "";
+    int flags;
+
+    if (ret <= 0 && !BIO_should_retry(bio)) {
+        ERR_peek_last_error_data(&data, &flags);
+        ck_abort_msg("failed: %s", data);
+    }
+    test_no_error();
+    return ret > 0;
+}
+
+static void client_turn(struct run *r)
+{
+    char c[16];
+
+    if (!r->asked)
+        r->asked = done(r->a.bio, BIO_write(r->a.bio, r->request, (int)r->len));
+    else if (!r->replied)
+        r->replied = done(r->a.bio, BIO_read(r->a.bio, c, 16));
+}
+
+static int handshaken(BIO *stack, int depth)
+{
+    int i;
+
+    for (i = 1; i <= depth; i++)
+        if (!SSL_is_init_finished(BIO_onion_get0_ssl(stack, i)))
+            return 0;
+    return 1;
+}
+
+static void server_hear(struct run *r)
+{
+    static unsigned char in[200000];
+    int n = BIO_read(r->b.bio, in, sizeof(in));
+
+    if (!done(r->b.bio, n))
+        return;
+    ck_assert_uint_le(r->got + (size_t)n, r->len);
+    ck_assert(memcmp(in, r->request + r->got, (size_t)n) == 0);
+    r->got += (size_t)n;
+    r->early |= !handshaken(r->b.bio, r->depth);
+    r->heard = r->got == r->len;
+}
+
+static void server_turn(struct run *r)
+{
+    while (!r->heard) {
+        size_t before = r->got;
+
+        server_hear(r);
+        if (r->got == before)
+            return;
+    }
+    if (!r->answered)
+        r->answered = done(r->b.bio, BIO_write(r->b.bio, "reply", 5));
+}
+
+static void turn(struct run *r, int b)
+{
+    struct tap_side *out = &tap_of(b ? r->b.tap : r->a.tap)->out;
+    int moved = out->moved;
+
+    if (b)
+        server_turn(r);
+    else
+        client_turn(r);
+    if (b)
+        r->b.flights += out->moved > moved;
+    else
+        r->a.flights += out->moved > moved;
+}
+
+/* Until the reply is there. */
+static void converse(struct run *r)
+{
+    int rounds = 0;
+
+    open_ends(r);
+    start(r);
+    while (!r->replied) {
+        turn(r, 0);
+        turn(r, 1);
+        ck_assert_msg(rounds++ < 200000, "no progress");
+    }
+    ck_assert(handshaken(r->a.bio, r->depth));
+}
+
+static void close_ends(struct run *r)
+{
+    BIO_free_all(r->a.bio);
+    BIO_free_all(r->b.bio);
+    ERR_clear_error();
+}
+
+static void sessions_free(struct run *r)
+{
+    int i;
+
+    for (i = 1; i <= MOST; i++) {
+        SSL_SESSION_free(r->session[i]);
+        r->session[i] = NULL;
+    }
+}
+
+/* A conversation before, from which each layer has a session. */
+static void learn(struct run *r)
+{
+    struct run first;
+    int i;
+
+    run_new(&first, r->depth, 0);
+    first.limit = r->limit;
+    first.replayable = r->replayable;
+    for (i = 1; i <= r->depth; i++) {
+        first.max_version[i] = r->max_version[i];
+        if (r->kind[i] == NO_LIMIT)
+            first.kind[i] = NO_LIMIT;
+    }
+    converse(&first);
+    for (i = 1; i <= r->depth; i++) {
+        r->session[i] = SSL_get1_session(BIO_onion_get0_ssl(first.a.bio, i));
+        ck_assert(SSL_SESSION_is_resumable(r->session[i]));
+    }
+    close_ends(&first);
+}
+
+/* Flights of the server, of which the last is the reply. */
+static int trips(struct run *r)
+{
+    /* The end of the handshake may follow a request that went early. */
+    ck_assert_int_ge(r->a.flights, r->b.flights);
+    ck_assert_int_le(r->a.flights, r->b.flights + 1);
+    return r->b.flights;
+}
+
+static int status(const struct run *r, int layer)
+{
+    return SSL_get_early_data_status(BIO_onion_get0_ssl(r->a.bio, layer));
+}
+
+static void run_over(struct run *r)
+{
+    close_ends(r);
+    sessions_free(r);
+}
+
+/*
+ * Round trips before the request leaves: one less than until the reply
+ */
+
+START_TEST(full_layers_take_a_round_trip_each)
+{
+    struct run r;
+
+    run_new(&r, depths[_i % DEPTHS], _i < DEPTHS ? 0 : ONION_EARLY);
+    converse(&r);
+    ck_assert_int_eq(trips(&r) - 1, r.depth);
+    run_over(&r);
+}
+END_TEST
+
+START_TEST(layers_that_resume_without_the_flag_send_nothing_early)
+{
+    struct run r;
+    int i;
+
+    run_new(&r, depths[_i % DEPTHS], 0);
+    r.flags[_i / DEPTHS] = ONION_EARLY;
+    learn(&r);
+    if (_i < DEPTHS)
+        r.flags[0] = 0, r.flags[1] = ONION_EARLY;
+    else
+        r.flags[1] = 0, r.flags[0] = 0;
+    converse(&r);
+    ck_assert_int_eq(trips(&r) - 1, r.depth);
+    for (i = 1; i <= r.depth; i++)
+        ck_assert_int_eq(status(&r, i), SSL_EARLY_DATA_NOT_SENT);
+    run_over(&r);
+}
+END_TEST
+
+START_TEST(layers_that_resume_take_one_in_all)
+{
+    struct run r;
+    int i;
+
+    run_new(&r, depths[_i], ONION_EARLY);
+    learn(&r);
+    converse(&r);
+    ck_assert_int_eq(trips(&r) - 1, 1);
+    ck_assert(!r.early);
+    for (i = 1; i <= r.depth; i++) {
+        ck_assert(SSL_session_reused(BIO_onion_get0_ssl(r.a.bio, i)));
+        ck_assert_int_eq(status(&r, i), i < r.depth
+                         ? SSL_EARLY_DATA_ACCEPTED : SSL_EARLY_DATA_NOT_SENT);
+    }
+    run_over(&r);
+}
+END_TEST
+
+/* _i: depth x layer x how it is refused */
+static const enum kind refusals[] = { REJECT, FORGET, RETRY };
+
+START_TEST(a_layer_that_refuses_costs_one_more)
+{
+    int depth = depths[_i / (3 * MOST)], layer = _i / 3 % MOST + 1;
+    struct run r;
+
+    if (layer > depth)
+        return;
+    run_new(&r, depth, ONION_EARLY);
+    learn(&r);
+    r.kind[layer] = refusals[_i % 3];
+    converse(&r);
+    /* A second ClientHello of the innermost takes a round trip of its own. */
+    ck_assert_int_eq(trips(&r) - 1, 1 + (layer < depth)
+                     + (r.kind[layer] == RETRY));
+    if (layer < depth)
+        ck_assert_int_eq(status(&r, layer), SSL_EARLY_DATA_REJECTED);
+    ck_assert(!r.early);
+    run_over(&r);
+}
+END_TEST
+
+START_TEST(if_all_refuse_it_is_as_without)
+{
+    struct run r;
+    int i;
+
+    run_new(&r, depths[_i / 2], ONION_EARLY);
+    learn(&r);
+    for (i = 1; i <= r.depth; i++)
+        r.kind[i] = refusals[_i % 2];
+    converse(&r);
+    ck_assert_int_eq(trips(&r) - 1, r.depth);
+    run_over(&r);
+}
+END_TEST
+
+/* _i: which of four layers resume, a bit each */
+START_TEST(each_full_layer_outside_costs_one)
+{
+    struct run r;
+    int i, full = 0;
+
+    run_new(&r, 4, ONION_EARLY);
+    learn(&r);
+    for (i = 1; i <= 4; i++) {
+        r.kind[i] = (_i & 1 << (i - 1)) != 0 ? RESUME : FULL;
+        full += i < 4 && r.kind[i] == FULL;
+    }
+    converse(&r);
+    ck_assert_int_eq(trips(&r) - 1, 1 + full);
+    run_over(&r);
+}
+END_TEST
+
+START_TEST(a_layer_of_tls_1_2_is_as_ever)
+{
+    struct run r;
+
+    run_new(&r, 3, ONION_EARLY);
+    r.max_version[_i + 1] = TLS1_2_VERSION;
+    learn(&r);
+    converse(&r);
+    /* Resumed: one, in which what is inside it cannot yet go. */
+    ck_assert_int_eq(trips(&r) - 1, 1 + (_i < 2));
+    run_over(&r);
+}
+END_TEST
+
+/* _i: limits that are too low for three handshakes */
+START_TEST(what_exceeds_the_limit_waits)
+{
+    static const int limits[] = { 1, 17, 18, 100, 400, 1000 };
+    struct run r;
+
+    run_new(&r, 4, ONION_EARLY);
+    r.limit = limits[_i];
+    learn(&r);
+    converse(&r);
+    ck_assert_int_ge(trips(&r) - 1, 2);
+    ck_assert_int_le(trips(&r) - 1, 4);
+    run_over(&r);
+}
+END_TEST
+
+START_TEST(a_session_without_a_limit_sends_nothing_early)
+{
+    struct run r;
+    int i;
+
+    run_new(&r, 3, ONION_EARLY | ONION_EARLY_DATA);
+    for (i = 1; i <= 3; i++)
+        r.kind[i] = NO_LIMIT;
+    learn(&r);
+    converse(&r);
+    ck_assert_int_eq(trips(&r) - 1, 3);
+    run_over(&r);
+}
+END_TEST
+
+/*
+ * Data of the application
+ */
+
+START_TEST(with_the_second_flag_the_request_goes_with_the_first_flight)
+{
+    struct run r;
+
+    run_new(&r, depths[_i], ONION_EARLY | ONION_EARLY_DATA);
+    learn(&r);
+    converse(&r);
+    ck_assert_int_eq(trips(&r) - 1, 0);
+    ck_assert(r.early);
+    ck_assert_int_eq(status(&r, r.depth), SSL_EARLY_DATA_ACCEPTED);
+    run_over(&r);
+}
+END_TEST
+
+/* _i: depth x who has it not */
+START_TEST(without_the_second_flag_at_both_it_does_not)
+{
+    struct run r;
+
+    run_new(&r, depths[_i / 3], ONION_EARLY);
+    learn(&r);
+    if (_i % 3 != 2)
+        r.flags[_i % 3] |= ONION_EARLY_DATA;
+    converse(&r);
+    ck_assert_int_eq(trips(&r) - 1, 1);
+    ck_assert(!r.early);
+    /* Sent and refused, or not sent. */
+    ck_assert_int_eq(status(&r, r.depth), _i % 3 == 0
+                     ? SSL_EARLY_DATA_REJECTED : SSL_EARLY_DATA_NOT_SENT);
+    run_over(&r);
+}
+END_TEST
+
+/* _i: depth x layer x how it is refused */
+START_TEST(a_request_that_is_refused_is_sent_again)
+{
+    int depth = depths[_i / (3 * MOST)], layer = _i / 3 % MOST + 1;
+    struct run r;
+
+    if (layer > depth)
+        return;
+    run_new(&r, depth, ONION_EARLY | ONION_EARLY_DATA);
+    learn(&r);
+    r.kind[layer] = refusals[_i % 3];
+    converse(&r);
+    ck_assert_int_eq(trips(&r) - 1, 1 + (r.kind[layer] == RETRY));
+    ck_assert_uint_eq(r.got, r.len);
+    run_over(&r);
+}
+END_TEST
+
+/* What a server reads when it gets the first flight of a client once more. */
+static int replay(struct run *r)
+{
+    const struct tap_side *flight = &tap_of(r->a.tap)->out;
+    BIO *half[2], *server;
+    char c[16];
+    int i, n = 0;
+
+    ck_assert(BIO_new_bio_pair(&half[0], PAIR, &half[1], PAIR));
+    server = BIO_new_onion_stack(half[1]);
+    ck_assert_int_eq(BIO_onion_set_flags(server, r->flags[1]), 1);
+    for (i = 1; i <= r->depth; i++)
+        ck_assert_int_eq(BIO_onion_start_tls(server, server_ssl(r, i),
+                                             NULL, 0), 1);
+    ck_assert_int_eq(BIO_write(half[0], flight->data, (int)flight->len),
+                     (int)flight->len);
+    for (i = 0; i < 10 && n <= 0; i++)
+        n = BIO_read(server, c, 16);
+    if (n <= 0)
+        test_retried(server, n);
+    ck_assert(!handshaken(server, r->depth));
+    BIO_free_all(server);
+    BIO_free_all(half[0]);
+    return n;
+}
+
+/* _i: depth x flags of the server */
+START_TEST(a_replay_reaches_the_application_with_the_second_flag_only)
+{
+    struct run r;
+    int i;
+
+    run_new(&r, 1 + _i / 2, ONION_EARLY | ONION_EARLY_DATA);
+    r.replayable = 1;
+    learn(&r);
+    if (_i % 2 == 0)
+        r.flags[1] = ONION_EARLY;
+    open_ends(&r);
+    start(&r);
+    client_turn(&r);
+    for (i = 0; i < 3; i++)
+        ck_assert_int_eq(replay(&r), _i % 2 == 0 ? -1 : (int)r.len);
+    run_over(&r);
+}
+END_TEST
+
+START_TEST(a_large_request_goes_early_up_to_the_limit)
+{
+    static const size_t sizes[] = { 15000, 16384, 16385, 40000, 150000 };
+    struct run r;
+
+    run_new(&r, 1 + _i % 3, ONION_EARLY | ONION_EARLY_DATA);
+    r.request = (const char *)test_bytes(200000);
+    r.len = sizes[_i / 3];
+    learn(&r);
+    converse(&r);
+    ck_assert_uint_eq(r.got, r.len);
+    ck_assert(r.early);
+    ck_assert_int_eq(status(&r, 1), SSL_EARLY_DATA_ACCEPTED);
+    run_over(&r);
+}
+END_TEST
+
+/*
+ * Names
+ */
+
+/* Goes on until an end fails; 1: the client. */
+static int fails(struct run *r)
+{
+    int rounds = 0, ret;
+
+    open_ends(r);
+    start(r);
+    for (;;) {
+        ret = BIO_do_handshake(r->a.bio);
+        if (ret <= 0 && !BIO_should_retry(r->a.bio))
+            return 1;
+        ck_assert_int_le(ret, 0);
+        ret = BIO_do_handshake(r->b.bio);
+        if (ret <= 0 && !BIO_should_retry(r->b.bio))
+            return 0;
+        ck_assert_msg(rounds++ < 1000, "no progress");
+    }
+}
+
+/* _i: layer x flags */
+START_TEST(a_session_with_another_peer_sends_nothing_early)
+{
+    int layer = _i % 3 + 1, failed = 0;
+    struct run r;
+
+    run_new(&r, 3, _i < 3 ? ONION_EARLY : ONION_EARLY | ONION_EARLY_DATA);
+    learn(&r);
+    r.name[layer] = "elsewhere.test";
+    if (_i >= 3) {
+        open_ends(&r);
+        start(&r);
+        test_retried(r.a.bio, BIO_write(r.a.bio, r.request, (int)r.len));
+        ck_assert_int_eq(SSL_get_early_data_status(BIO_onion_get0_ssl(
+                             r.a.bio, layer)), SSL_EARLY_DATA_NOT_SENT);
+        close_ends(&r);
+        sessions_free(&r);
+        r.name[layer] = NULL;
+        learn(&r);
+        r.name[layer] = "elsewhere.test";
+    }
+    failed = fails(&r);
+    ck_assert(failed);
+    ck_assert_int_eq(status(&r, layer), SSL_EARLY_DATA_NOT_SENT);
+    test_failed_at(r.a.bio, -1, ONION_R_SESSION_MISMATCH, layer);
+    run_over(&r);
+}
+END_TEST
+
+/* The layer rejects, and shows a certificate for another name. */
+START_TEST(what_was_refused_is_not_sent_again_to_another_peer)
+{
+    struct run r;
+    SSL *ssl;
+    int i, ret = 0, rounds = 0;
+
+    run_new(&r, 2, ONION_EARLY | ONION_EARLY_DATA);
+    learn(&r);
+    open_ends(&r);
+    for (i = 1; i <= 2; i++)
+        ck_assert_int_eq(BIO_onion_start_tls(r.a.bio, client_ssl(&r, i),
+                                             NULL, 0), 1);
+    ssl = test_ssl_of(test_server_ctx(TLS1_3_VERSION, "other.test", 0), 0,
+                      NULL);
+    ck_assert_int_eq(BIO_onion_start_tls(r.b.bio, ssl, NULL, 0), 1);
+    while (ret <= 0) {
+        char c[16];
+
+        if (!r.asked)
+            r.asked = BIO_write(r.a.bio, r.request, (int)r.len) > 0;
+        ret = BIO_read(r.a.bio, c, 16);
+        if (ret <= 0 && !BIO_should_retry(r.a.bio))
+            break;
+        ck_assert_int_le(BIO_read(r.b.bio, c, 16), 0);
+        ck_assert_msg(rounds++ < 100, "no progress");
+    }
+    test_failed_at(r.a.bio, ret, ONION_R_CERTIFICATE_REFUSED, 1);
+    run_over(&r);
+}
+END_TEST
+
+/*
+ * Transports, starts and stops, settings
+ */
+
+/* _i: size x what */
+START_TEST(small_transports_change_nothing)
+{
+    static const size_t sizes[] = { 1, 2, 7, 100, 512, 5000 };
+    int what = _i / 6, i;
+    struct run r;
+
+    run_new(&r, 3, ONION_EARLY | (what % 2 ? ONION_EARLY_DATA : 0));
+    r.limit = what >= 10 ? 400 : r.limit;
+    learn(&r);
+    r.size = sizes[_i % 6];
+    for (i = 1; i <= 3; i++) {
+        if (what / 2 == 1)
+            r.kind[i] = REJECT;
+        else if (what / 2 == i + 1)
+            r.kind[i] = i == 1 ? FULL : i == 2 ? RETRY : FORGET;
+    }
+    converse(&r);
+    ck_assert_uint_eq(r.got, r.len);
+    ck_assert(what % 2 == 1 || !r.early);
+    run_over(&r);
+}
+END_TEST
+
+static void talk(struct run *r)
+{
+    char c[16];
+
+    ck_assert_int_eq(BIO_write(r->a.bio, "again", 5), 5);
+    ck_assert_int_eq(BIO_read(r->b.bio, c, 16), 5);
+    ck_assert_int_eq(BIO_write(r->b.bio, "and back", 8), 8);
+    ck_assert_int_eq(BIO_read(r->a.bio, c, 16), 8);
+}
+
+START_TEST(layers_stop_and_start_after_it)
+{
+    struct run r;
+    char c[16];
+    int i, a = 0, b = 0;
+
+    run_new(&r, 3, ONION_EARLY | (_i ? ONION_EARLY_DATA : 0));
+    learn(&r);
+    converse(&r);
+    talk(&r);
+    for (i = 2; i >= 0; i--) {
+        ck_assert_int_eq(BIO_onion_stop_tls(r.a.bio, i), 0);
+        ck_assert_int_eq(BIO_read(r.b.bio, c, 16), 0);
+        ck_assert_int_eq(BIO_onion_stop_tls(r.b.bio, i), 1);
+        ck_assert_int_eq(BIO_read(r.a.bio, c, 16), 0);
+        test_depths(r.a.bio, i, i);
+        talk(&r);
+    }
+    sessions_free(&r);
+    start(&r);
+    for (i = 0; i < 20 && !(a && b); i++) {
+        a = a || done(r.a.bio, BIO_do_handshake(r.a.bio));
+        b = b || done(r.b.bio, BIO_do_handshake(r.b.bio));
+    }
+    talk(&r);
+    run_over(&r);
+}
+END_TEST
+
+START_TEST(the_second_flag_needs_the_first)
+{
+    BIO *stack = BIO_new_onion_stack(BIO_new(BIO_s_mem()));
+
+    test_refused(BIO_onion_set_flags(stack, ONION_EARLY_DATA),
+                 ERR_R_PASSED_INVALID_ARGUMENT);
+    ck_assert_int_eq(BIO_onion_set_flags(stack, ONION_EARLY), 1);
+    BIO_free_all(stack);
+}
+END_TEST
+
+/*
+ * The table
+ */
+
+static int table_of(int depth, unsigned long flags, enum kind kind, int layer)
+{
+    struct run r;
+    int i, n;
+
+    run_new(&r, depth, flags);
+    if (kind != FULL)
+        learn(&r);
+    for (i = 1; i <= depth; i++)
+        r.kind[i] = layer == 0 || layer == i ? kind : RESUME;
+    converse(&r);
+    n = trips(&r) - 1;
+    run_over(&r);
+    return n;
+}
+
+static void table_line(const char *what, unsigned long flags, enum kind kind,
+                       int layer)
+{
+    int n[DEPTHS], i;
+
+    for (i = 0; i < DEPTHS; i++)
+        n[i] = table_of(depths[i], flags, kind, layer);
+    test_figure("round trips before the request, %-40s %d %d %d %d %d", what,
+                n[0], n[1], n[2], n[3], n[4]);
+}
+
+START_TEST(the_table_of_round_trips)
+{
+    unsigned long early = ONION_EARLY, data = ONION_EARLY | ONION_EARLY_DATA;
+
+    table_line("layers:", 0, FULL, 0);
+    table_line("full:", early, FULL, 0);
+    table_line("resumed, without early data:", 0, RESUME, 0);
+    table_line("resumed, handshakes early:", early, RESUME, 0);
+    table_line("the same, rejected by layer 1:", early, REJECT, 1);
+    table_line("the same, rejected by all:", early, REJECT, 0);
+    table_line("the same, HelloRetryRequest in layer 1:", early, RETRY, 1);
+    table_line("resumed, data early too:", data, RESUME, 0);
+    table_line("the same, rejected by layer 1:", data, REJECT, 1);
+    table_line("the same, rejected by all:", data, REJECT, 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("early");
+    TCase *tc = test_case(s, "round trips");
+
+    test_loop(tc, full_layers_take_a_round_trip_each, 0, 2 * DEPTHS);
+    test_loop(tc, layers_that_resume_without_the_flag_send_nothing_early,
+              0, 2 * DEPTHS);
+    test_loop(tc, layers_that_resume_take_one_in_all, 0, DEPTHS);
+    test_loop(tc, a_layer_that_refuses_costs_one_more, 0, 3 * MOST * DEPTHS);
+    test_loop(tc, if_all_refuse_it_is_as_without, 0, 2 * DEPTHS);
+    test_loop(tc, each_full_layer_outside_costs_one, 0, 16);
+    test_loop(tc, a_layer_of_tls_1_2_is_as_ever, 0, 3);
+    test_loop(tc, what_exceeds_the_limit_waits, 0, 6);
+    tcase_add_test(tc, a_session_without_a_limit_sends_nothing_early);
+    tcase_add_test(tc, the_table_of_round_trips);
+    tc = test_case(s, "data");
+    test_loop(tc, with_the_second_flag_the_request_goes_with_the_first_flight,
+              0, DEPTHS);
+    test_loop(tc, without_the_second_flag_at_both_it_does_not, 0, 3 * DEPTHS);
+    test_loop(tc, a_request_that_is_refused_is_sent_again,
+              0, 3 * MOST * DEPTHS);
+    test_loop(tc, a_replay_reaches_the_application_with_the_second_flag_only,
+              0, 6);
+    test_loop(tc, a_large_request_goes_early_up_to_the_limit, 0, 15);
+    tc = test_case(s, "names");
+    test_loop(tc, a_session_with_another_peer_sends_nothing_early, 0, 6);
+    tcase_add_test(tc, what_was_refused_is_not_sent_again_to_another_peer);
+    tc = test_case(s, "transports");
+    test_loop(tc, small_transports_change_nothing, 0, 6 * 12);
+    test_loop(tc, layers_stop_and_start_after_it, 0, 2);
+    tcase_add_test(tc, the_second_flag_needs_the_first);
+    return test_main(s);
+}
