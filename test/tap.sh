@@ -14,7 +14,11 @@ tap_count=0
 tap_failed=0
 tap_pids=
 
+# A child that is ended before it has forgotten the traps comes here too.
 tap_end() {
+    sh -c 'echo "$PPID"' >"$tmp/shell"
+    read -r tap_shell <"$tmp/shell"
+    [ "$tap_shell" = "$$" ] || return 0
     for tap_pid in $tap_pids; do
         kill "$tap_pid" 2>/dev/null && wait "$tap_pid" 2>/dev/null
     done

@@ -144,6 +144,11 @@ START_TEST(what_was_read_ahead_is_cleansed)
 }
 END_TEST
 
+static void forget(void)
+{
+    found = 0;
+}
+
 int main(void)
 {
     Suite *suite;
@@ -152,6 +157,7 @@ int main(void)
     CRYPTO_set_mem_functions(get, move, put);
     suite = suite_create("cleanse");
     tc = test_case(suite, "freed memory");
+    tcase_add_checked_fixture(tc, forget, NULL);
     tcase_add_test(tc, a_block_that_holds_it_is_found);
     test_loop(tc, what_was_said_is_cleansed, 0, 18);
     test_loop(tc, what_was_read_ahead_is_cleansed, 0, 3);
