@@ -135,9 +135,7 @@ static int boundary(BIO *b, BIO *layer)
         return onion_verdict_fail(layer, ONION_R_MIN_DEPTH,
                                   "the peer closed it, and it must stay");
     onion_layer_of(layer)->left = 1;
-    /* A write that asked for a retry is finished where it was begun. */
-    if ((s->flags & ONION_FOLLOW) != 0 && s->out == NULL
-        && onion_write_gathered(b) == 0 && onion_stop_follow(b) < 0)
+    if (onion_write_may_follow(b) && onion_stop_follow(b) < 0)
         return -1;
     onion_stop_remove(b);
     return 0;
@@ -169,7 +167,9 @@ static BIO *begin_read(BIO *b)
 {
     onion_rest_turn(b);
     if (onion_write_gathered(b) > 0) {
-        onion_write_send_gathered(b);
+        if (onion_write_send_gathered(b) > 0 && onion_write_may_follow(b)
+            && onion_stop_follow(b) > 0)
+            onion_stop_remove(b);
         BIO_clear_retry_flags(b);
     }
     return onion_chain_read_top(b);
@@ -268,15 +268,16 @@ static int handshake(BIO *b)
 
 static int flush(BIO *b)
 {
-    int ret, gathered;
+    int ret;
 
     if (!onion_stack_enter(b))
         return -1;
-    gathered = onion_write_gathered(b) > 0;
-    if (gathered && !onion_wire_writable(onion_stack_of(b)->wire))
+    if (onion_write_gathered(b) > 0
+        && !onion_wire_writable(onion_stack_of(b)->wire))
         return -1;
     ret = onion_stack_leave(b, onion_write_send_gathered(b));
-    return ret > 0 && gathered ? onion_write_follow(b, 1) : ret;
+    return ret > 0 && onion_write_may_follow(b) ? onion_write_follow(b, 1)
+                                                : ret;
 }
 
 static size_t unsent(BIO *b)

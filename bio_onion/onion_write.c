@@ -162,13 +162,27 @@ int onion_write_settle(BIO *b, const char *what)
     return onion_stack_refuse(b, ONION_R_WRITE_UNFINISHED, what);
 }
 
+/* The peer has closed a layer, and our writes are still inside. */
+static int is_to_follow(BIO *b)
+{
+    return (onion_stack_of(b)->flags & ONION_FOLLOW) != 0
+        && onion_chain_write_depth(b) > onion_chain_read_depth(b);
+}
+
+/* A write that asked for a retry is finished where it was begun. */
+int onion_write_may_follow(BIO *b)
+{
+    return is_to_follow(b) && onion_stack_of(b)->out == NULL
+        && onion_write_gathered(b) == 0;
+}
+
 /* 1: it waits for more. 0: it does not fit. -1: no memory, raised. */
 static int gather(BIO *b, const char *in, int len)
 {
     ONION_STACK *s = onion_stack_of(b);
     int room;
 
-    if ((s->flags & ONION_GATHER) == 0 || s->out_done > 0)
+    if ((s->flags & ONION_GATHER) == 0 || s->out_done > 0 || is_to_follow(b))
         return 0;
     room = onion_chain_fit(onion_chain_write_top(b));
     if (room == 0)
@@ -182,8 +196,7 @@ static int gather(BIO *b, const char *in, int len)
 /* A peer that closed while a write was under way is followed after it. */
 int onion_write_follow(BIO *b, int ret)
 {
-    if ((onion_stack_of(b)->flags & ONION_FOLLOW) == 0
-        || onion_chain_write_depth(b) <= onion_chain_read_depth(b))
+    if (!is_to_follow(b))
         return ret;
     if (onion_stop_follow(b) < 0)
         return onion_stack_leave(b, -1);

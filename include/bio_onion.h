@@ -235,7 +235,8 @@ int BIO_onion_set_min_depth(BIO *stack, int depth);
  *
  * ONION_FOLLOW: when the peer has closed a layer, close our side of it too, in
  * the same BIO_read() that returns the boundary; where a write is half done,
- * in the BIO_write() that completes it.
+ * in the BIO_write() that completes it; where what ONION_GATHER has gathered
+ * could not go into the layer yet, in the call that sends it.
  *
  * ONION_GATHER: BIO_write() gathers what is small, until it makes a record of
  * the largest size that is one record in each layer, and has then only taken

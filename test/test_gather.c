@@ -219,6 +219,103 @@ START_TEST(a_peer_that_closes_is_followed_after_it)
 }
 END_TEST
 
+/* a follows, and is the last to end the handshake of layer 2. _i: version */
+static void following(int i)
+{
+    peers_new(&p, 400000, i == 0 ? TLS1_3_VERSION : TLS1_2_VERSION);
+    p.flip = i == 0;
+    peers_dive(&p, 1);
+    BIO_onion_set_flags(p.a.bio, ONION_GATHER | ONION_FOLLOW);
+    peers_start(&p);
+}
+
+/* What ends the handshake for a, and the close of b, come in one read. */
+static void hear_both(void)
+{
+    char c;
+
+    do {
+        BIO_do_handshake(p.a.bio);
+    } while (BIO_do_handshake(p.b.bio) <= 0);
+    ck_assert_int_eq(BIO_onion_stop_tls(p.b.bio, 1), 0);
+    ck_assert_int_eq(BIO_read(p.a.bio, &c, 1), 0);
+    test_no_error();
+}
+
+START_TEST(a_boundary_that_comes_with_the_handshake_is_followed_after_it)
+{
+    following(_i);
+    put("inside two");
+    test_retried(p.a.bio, (int)BIO_flush(p.a.bio));
+    hear_both();
+    test_depths(p.a.bio, 1, 1);
+    peer_expect(&p, &p.b, "inside two", 10, 2);
+    peer_expect_boundary(&p, &p.b, 2);
+    done();
+}
+END_TEST
+
+/* The write had to go through, and then it need not any more. */
+START_TEST(a_write_to_be_repeated_is_followed_and_not_gathered)
+{
+    static char big[17000];
+
+    following(_i);
+    put("inside two");
+    test_retried(p.a.bio, BIO_write(p.a.bio, big, sizeof(big)));
+    hear_both();
+    test_depths(p.a.bio, 1, 2);
+    put("still inside");
+    test_depths(p.a.bio, 1, 1);
+    peer_expect(&p, &p.b, "inside twostill inside", 22, 2);
+    peer_expect_boundary(&p, &p.b, 2);
+    done();
+}
+END_TEST
+
+/* Until the wire adds no more to what is gathered. How much was written. */
+static int fill_the_wire(void)
+{
+    int before, total = 0;
+
+    do {
+        before = (int)BIO_wpending(p.a.bio);
+        ck_assert_int_eq(BIO_write(p.a.bio, test_bytes(16000), 16000), 16000);
+        total += 16000;
+        test_retried(p.a.bio, (int)BIO_flush(p.a.bio));
+    } while ((int)BIO_wpending(p.a.bio) > before + 16000);
+    return total;
+}
+
+/* _i: a flush, or a read sends the rest */
+START_TEST(what_the_wire_has_no_room_for_is_followed_when_it_went)
+{
+    int total, i;
+    char c;
+
+    gathering(2);
+    BIO_onion_set_flags(p.a.bio, ONION_GATHER | ONION_FOLLOW);
+    tap_hold(&tap_of(p.a.tap)->out);
+    total = fill_the_wire();
+    peer_stop(&p, &p.b, 1);
+    peer_expect_boundary(&p, &p.a, 2);
+    test_depths(p.a.bio, 1, 2);
+    tap_release(&tap_of(p.a.tap)->out);
+    while (BIO_onion_write_depth(p.a.bio) == 2) {
+        if (_i == 0)
+            BIO_flush(p.a.bio);
+        else
+            test_retried(p.a.bio, BIO_read(p.a.bio, &c, 1));
+        peer_pump(&p.b);
+        peers_round(&p);
+    }
+    for (i = 0; i < total; i += 16000)
+        peer_expect(&p, &p.b, test_bytes(16000), 16000, 2);
+    peer_expect_boundary(&p, &p.b, 2);
+    done();
+}
+END_TEST
+
 START_TEST(a_failed_transport_takes_nothing)
 {
     gathering(_i);
@@ -246,6 +343,11 @@ int main(void)
     test_loop(tc, without_the_flag_the_next_write_sends_it_first, 0, 3);
     test_loop(tc, a_stack_that_is_freed_sends_it, 0, 3);
     tcase_add_test(tc, a_peer_that_closes_is_followed_after_it);
+    test_loop(tc, a_boundary_that_comes_with_the_handshake_is_followed_after_it,
+              0, 2);
+    test_loop(tc, a_write_to_be_repeated_is_followed_and_not_gathered, 0, 2);
+    test_loop(tc, what_the_wire_has_no_room_for_is_followed_when_it_went, 0,
+              2);
     test_loop(tc, a_failed_transport_takes_nothing, 0, 2);
     return test_main(suite);
 }
