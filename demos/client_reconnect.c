@@ -17,18 +17,14 @@
 /* Milliseconds to wait for tickets. */
 #define PATIENCE    500
 
-/* 1 if every layer has a session that can be resumed. */
+/* 1 if every layer has the session that can be resumed the next time. */
 static int have_all(CLIENT *c)
 {
     int i, n = BIO_onion_read_depth(c->stack);
 
-    for (i = 1; i <= n; i++) {
-        SSL_SESSION *session = SSL_get0_session(
-            BIO_onion_get0_ssl(c->stack, i));
-
-        if (session == NULL || !SSL_SESSION_is_resumable(session))
+    for (i = 1; i <= n; i++)
+        if (!session_has_come(BIO_onion_get0_ssl(c->stack, i)))
             return 0;
-    }
     return 1;
 }
 

@@ -4,182 +4,130 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
+#include <openssl/crypto.h>
 #include "tool_file.h"
 #include "tool_report.h"
 #include "tool_session.h"
 
-/* A session file is not longer than its certificate and a ticket. */
-#define FILE_MAX        (1UL << 20)
-/* In a session whose peer was not verified. OpenSSL sends it to nobody. */
-#define UNVERIFIED      "unverified"
-
-/* Context
- * -------
- */
-
-typedef struct context_st {
-    unsigned char id[SSL_MAX_SID_CTX_LENGTH];
-    unsigned int len;
-} CONTEXT;
-
-/*
- * A server resumes no session in another context. A client has none, since a
- * pre-shared key would not be of it; but what it writes down has one.
- */
-static CONTEXT context_of(int layer)
-{
-    CONTEXT c;
-
-    c.len = (unsigned int)snprintf((char *)c.id, sizeof(c.id),
-                                   "onion layer %d", layer);
-    return c;
-}
-
-static int is_of_layer(const SSL_SESSION *session, int layer)
-{
-    CONTEXT c = context_of(layer);
-    unsigned int len;
-    const unsigned char *id = SSL_SESSION_get0_id_context(session, &len);
-
-    return len == 0 || (len == c.len && memcmp(id, c.id, len) == 0);
-}
-
 static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
-static int session_index = -1;
+static int kept_index = -1;
 
 static void make_index(void)
 {
-    session_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+    kept_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
 }
 
-/* Writing
+/* Keeping
  * -------
  */
 
-static const char *write_pem(const char *name, SSL_SESSION *session)
+KEPT *session_kept(SESSION *s, int layer)
 {
-    BIO *mem = BIO_new(BIO_s_mem());
-    const char *trouble = "no memory";
-    char *data;
-    long len;
+    KEPT **at = &s->kept, *k;
 
-    if (mem != NULL && PEM_write_bio_SSL_SESSION(mem, session) == 1) {
-        len = BIO_get_mem_data(mem, &data);
-        trouble = file_write(name, data, (size_t)len);
-    }
-    BIO_free(mem);
-    return trouble;
+    while (*at != NULL && (*at)->layer < layer)
+        at = &(*at)->next;
+    if (*at != NULL && (*at)->layer == layer)
+        return *at;
+    k = OPENSSL_zalloc(sizeof(*k));
+    if (k == NULL)
+        return NULL;
+    k->of = s;
+    k->layer = layer;
+    k->next = *at;
+    *at = k;
+    return k;
 }
 
-/* Writes down what must be known of it besides. */
-static int mark(const SESSION *s, SSL_SESSION *session)
+static void write_out(const KEPT *k)
 {
-    CONTEXT c = context_of(s->layer);
+    const char *name = k->of->l->sess_out;
+    const char *trouble = session_write(k->of, name);
 
-    return SSL_SESSION_set1_id_context(session, c.id, c.len) == 1
-        && (!s->l->insecure || SSL_SESSION_set1_ticket_appdata(
-                session, UNVERIFIED, strlen(UNVERIFIED)) == 1);
-}
-
-static void write_out(const SESSION *s, const SSL_SESSION *session)
-{
-    SSL_SESSION *own = SSL_SESSION_dup(session);
-    const char *trouble = "no memory";
-
-    if (own != NULL && mark(s, own))
-        trouble = write_pem(s->l->sess_out, own);
     if (trouble != NULL)
-        report_layer(TOOL_USAGE, s->layer, NULL, "cannot write the session to "
-                     "%s: %s", s->l->sess_out, trouble);
-    SSL_SESSION_free(own);
+        report_layer(TOOL_USAGE, k->layer, NULL, "cannot write the session to "
+                     "%s: %s", name, trouble);
 }
 
-/* 1 if the session is kept. */
+static void set(SSL_SESSION **at, SSL_SESSION *session)
+{
+    if (SSL_SESSION_up_ref(session) != 1)
+        return;
+    SSL_SESSION_free(*at);
+    *at = session;
+}
+
+/* OpenSSL keeps its reference. */
 static int new_session(SSL *ssl, SSL_SESSION *session)
 {
-    SESSION *s = SSL_get_ex_data(ssl, session_index);
+    KEPT *k = SSL_get_ex_data(ssl, kept_index);
 
-    if (s == NULL)
+    if (k == NULL)
         return 0;
-    if (s->l->sess_out != NULL)
-        write_out(s, session);
-    if (!s->keep)
-        return 0;
-    SSL_SESSION_free(s->session);
-    s->session = session;
-    return 1;
+    k->renewed = 1;
+    set(&k->newest, session);
+    if (k->of->keep)
+        set(&k->offered, session);
+    if (k->of->l->sess_out != NULL)
+        write_out(k);
+    return 0;
 }
 
-/* Reading
+/* In TLS 1.2 they come in the handshake, or not at all. */
+int session_has_come(SSL *ssl)
+{
+    const KEPT *k = SSL_get_ex_data(ssl, kept_index);
+
+    return k == NULL || k->renewed || SSL_version(ssl) < TLS1_3_VERSION;
+}
+
+/* Loading
  * -------
  */
 
 static int cannot(const char *who, const char *what, const char *name,
                   const char *trouble)
 {
+    if (trouble == NULL)
+        return 0;
     report(TOOL_USAGE, who, "cannot %s the session %s: %s", what, name,
            trouble);
-    return 0;
-}
-
-static int read_in(SESSION *s, const char *name, const char *who)
-{
-    const char *trouble;
-    size_t len;
-    unsigned char *data = file_read(name, FILE_MAX, &len, &trouble);
-    BIO *mem = data != NULL ? BIO_new_mem_buf(data, (int)len) : NULL;
-
-    if (mem != NULL) {
-        s->session = PEM_read_bio_SSL_SESSION(mem, NULL, NULL, NULL);
-        trouble = "no session in PEM in it";
-        ERR_clear_error();
-    }
-    BIO_free(mem);
-    OPENSSL_clear_free(data, data != NULL ? len : 0);
-    return s->session != NULL || cannot(who, "read", name, trouble);
+    return 1;
 }
 
 int session_load(SESSION *s, SSL_CTX *ctx, const LAYER_OPTIONS *l,
                  const char *who)
 {
-    const char *trouble;
-
     s->l = l;
     if (!CRYPTO_THREAD_run_once(&once, make_index))
         return 0;
-    if (l->sess_out != NULL) {
-        trouble = file_write_trouble(l->sess_out);
-        if (trouble != NULL)
-            return cannot(who, "write", l->sess_out, trouble);
-    }
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_BOTH);
     SSL_CTX_sess_set_new_cb(ctx, new_session);
-    return l->sess_in == NULL || read_in(s, l->sess_in, who);
+    if (l->sess_out != NULL
+        && cannot(who, "write", l->sess_out, file_write_trouble(l->sess_out)))
+        return 0;
+    return l->sess_in == NULL
+        || !cannot(who, "read", l->sess_in, session_read(s, l->sess_in));
 }
 
 void session_free(SESSION *s)
 {
-    SSL_SESSION_free(s->session);
-    s->session = NULL;
+    KEPT *k, *next;
+
+    for (k = s->kept; k != NULL; k = next) {
+        next = k->next;
+        SSL_SESSION_free(k->offered);
+        SSL_SESSION_free(k->newest);
+        OPENSSL_free(k);
+    }
+    s->kept = NULL;
 }
 
 /* Offering
  * --------
  */
-
-static int is_unverified(SSL_SESSION *session)
-{
-    void *data = NULL;
-    size_t len = 0;
-
-    return SSL_SESSION_get0_ticket_appdata(session, &data, &len) == 1
-        && len == strlen(UNVERIFIED) && memcmp(data, UNVERIFIED, len) == 0;
-}
 
 static int has_expired(const SSL_SESSION *session)
 {
@@ -188,22 +136,20 @@ static int has_expired(const SSL_SESSION *session)
 }
 
 /* Why it must not be offered, or NULL. */
-static const char *trouble_with(SESSION *s, SSL *ssl, int layer,
-                                const VERIFY *v)
+static const char *trouble_with(const SESSION *s, SSL_SESSION *session,
+                                SSL *ssl, const VERIFY *v)
 {
-    X509 *peer = SSL_SESSION_get0_peer(s->session);
+    X509 *peer = SSL_SESSION_get0_peer(session);
 
-    if (!is_of_layer(s->session, layer))
-        return "it was made in another layer";
-    if (has_expired(s->session))
+    if (has_expired(session))
         return "it has expired";
-    if (!SSL_SESSION_is_resumable(s->session))
+    if (!SSL_SESSION_is_resumable(session))
         return "it cannot be resumed";
     if (!pin_matches(&v->pins, peer))
         return "the key of its peer matches no -pin";
     if (s->l->insecure)
         return NULL;
-    if (is_unverified(s->session))
+    if (session_is_unverified(session))
         return "it was made with -insecure";
     if (peer == NULL)
         return s->l->psk != NULL ? NULL : "it has no certificate";
@@ -211,41 +157,73 @@ static const char *trouble_with(SESSION *s, SSL *ssl, int layer,
                                            "name";
 }
 
-static int offer(SESSION *s, SSL *ssl)
+static int offer(SSL_SESSION *session, SSL *ssl)
 {
     static const unsigned char none[1];
 
-    return SSL_SESSION_set1_id_context(s->session, none, 0)
-        && SSL_set_session(ssl, s->session);
+    return SSL_SESSION_set1_id_context(session, none, 0)
+        && SSL_set_session(ssl, session);
 }
 
 static int use_in_server(SSL *ssl, int layer)
 {
-    CONTEXT c = context_of(layer);
+    SESSION_CONTEXT c = session_context(layer);
 
     return SSL_set_session_id_context(ssl, c.id, c.len);
+}
+
+static int not_offered(const SESSION *s, int layer, const char *peer,
+                       const char *trouble)
+{
+    report_layer(TOOL_OK, layer, peer, "the session %s is not offered: %s",
+                 s->keep || s->l->sess_in == NULL ? "before" : s->l->sess_in,
+                 trouble);
+    return 1;
+}
+
+/* A session that does not say of which layer it is has none from here on. */
+static KEPT *find(SESSION *s, int layer)
+{
+    KEPT *unknown = s->kept, *k;
+
+    if (s->first != 0 || unknown == NULL || unknown->layer != 0)
+        return session_kept(s, layer);
+    k = session_kept(s, layer);
+    if (k == NULL || k->offered != NULL)
+        return k;
+    k->offered = unknown->offered;
+    unknown->offered = NULL;
+    return k;
+}
+
+/* 1 if there is a session, but of other layers. */
+static int has_others(const SESSION *s)
+{
+    const KEPT *k = s->kept;
+
+    while (k != NULL && k->offered == NULL)
+        k = k->next;
+    return k != NULL;
 }
 
 int session_use(SESSION *s, SSL *ssl, int layer, const VERIFY *v,
                 const char *peer)
 {
     const char *trouble;
+    int is_first = s->first == 0;
+    KEPT *k;
 
     if (SSL_is_server(ssl))
         return use_in_server(ssl, layer);
-    if (s->layer == 0)
-        s->layer = layer;
-    if (s->layer != layer)
-        return 1;
-    if (SSL_set_ex_data(ssl, session_index, s) != 1)
+    k = find(s, layer);
+    s->first = is_first ? layer : s->first;
+    if (k == NULL || SSL_set_ex_data(ssl, kept_index, k) != 1)
         return 0;
-    if (s->session == NULL)
-        return 1;
-    trouble = trouble_with(s, ssl, layer, v);
-    if (trouble == NULL)
-        return offer(s, ssl);
-    report_layer(TOOL_OK, layer, peer, "the session %s is not offered: %s",
-                 s->keep || s->l->sess_in == NULL ? "before" : s->l->sess_in,
-                 trouble);
-    return 1;
+    k->renewed = 0;
+    if (k->offered == NULL)
+        return !is_first || !has_others(s)
+            || not_offered(s, layer, peer, "it was made in another layer");
+    trouble = trouble_with(s, k->offered, ssl, v);
+    return trouble == NULL ? offer(k->offered, ssl)
+                           : not_offered(s, layer, peer, trouble);
 }

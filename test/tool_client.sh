@@ -595,6 +595,33 @@ six_times() {
 }
 check '-reconnect connects five times more' six_times
 
+# shared COUNT OPTION...: three layers with the options of all, and so many of them
+# are resumed.
+shared() {
+    shared_resumed=$1
+    shift
+    : >"$tmp/in"
+    run 0 -brief -insecure -connect "$deep" -layers 3 "$@" &&
+        [ "$(grep -cE "^\[[123] $deep\] .*resumed session" "$tmp/err")" -eq \
+            "$shared_resumed" ]
+}
+check '-reconnect resumes each layer of a group that several share' \
+    shared 15 -reconnect
+check '-sess_out has the sessions of all of them' \
+    shared 0 -sess_out "$tmp/shared"
+check 'and -sess_in resumes all' shared 3 -sess_in "$tmp/shared"
+file_with_less() {
+    openssl sess_id -in "$tmp/shared" -out "$tmp/shared.1" &&
+        shared 1 -sess_in "$tmp/shared.1" && ! says 'not offered'
+}
+check 'or those that are there' file_with_less
+torn() {
+    head -c -100 "$tmp/shared" >"$tmp/torn"
+    run 1 -insecure -connect "$deep" -layers 3 -sess_in "$tmp/torn" &&
+        says 'torn: what follows the first session is none'
+}
+check 'a file that is torn is a mistake' torn
+
 # Ends
 # ----
 
