@@ -249,6 +249,19 @@ static void was_asked(struct side *s, int what)
 
 static void do_write(struct side *s);
 
+/*
+ * The other has had what is still to be repeated here: it is sent, though
+ * nobody has told the writer.
+ */
+static int is_answered(const struct side *s, int kind)
+{
+    int out = s->out.bytes[2];
+
+    if (s->out.len == 0)
+        return 0;
+    return kind == YES || ((kind == START || kind == DROP) && out == NO);
+}
+
 static void take_message(struct side *s, const unsigned char *rest, int len)
 {
     int kind = s->in[2], asked = s->asked;
@@ -257,6 +270,10 @@ static void take_message(struct side *s, const unsigned char *rest, int len)
     s->seen++;
     w.moved++;
     s->got = 0;
+    if (is_answered(s, kind)) {
+        do_write(s);
+        MUST(s->out.len == 0, s, "sent");
+    }
     if (kind == START || kind == DROP)
         was_asked(s, kind);
     if (kind == FINAL) {
@@ -267,9 +284,6 @@ static void take_message(struct side *s, const unsigned char *rest, int len)
         MUST(asked != 0, s, "order");
         s->asked = 0;
     }
-    /* It was answered, so it is sent, though nobody has told the writer. */
-    if (kind == YES && s->out.len > 0)
-        do_write(s);
     if (kind == YES && asked == START) {
         begin_tls(s, &s->plan, 1, rest, len);
     } else if (kind == YES) {
