@@ -35,6 +35,8 @@ static ERR_STRING_DATA reasons[] = {
     { ERR_PACK(0, 0, ONION_R_TRANSPORT_FAILED), "transport failed" },
     { ERR_PACK(0, 0, ONION_R_TOO_MUCH_UNSENT),
       "the peer asks for answers that it does not read" },
+    { ERR_PACK(0, 0, ONION_R_BAD_CONFIG), "configuration cannot be used" },
+    { ERR_PACK(0, 0, ONION_R_UNKNOWN_KEY), "key is not known" },
     { 0, NULL }
 };
 

@@ -189,6 +189,8 @@ int onion_verdict_fail_again(BIO *layer);
 /* The name of the peer, fit to be printed, into out. Returns out. */
 # define ONION_NAME_SIZE        256
 const char *onion_peer_name(const SSL *ssl, char out[ONION_NAME_SIZE]);
+/* A client asks for host, and accepts nobody else. 1; 0: it is no host. */
+int onion_peer_expect(SSL *ssl, const char *host);
 /* 0: a client has resumed a session that is not with the peer it expects. */
 int onion_peer_resumed_as_expected(SSL *ssl);
 /* 0: the certificate was verified, but not for the name that is expected. */

@@ -38,6 +38,21 @@ const char *onion_peer_name(const SSL *ssl, char out[ONION_NAME_SIZE])
     return out;
 }
 
+/* For an address there is no server name (RFC 6066, section 3). */
+int onion_peer_expect(SSL *ssl, const char *host)
+{
+    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+
+    SSL_set_verify(ssl, SSL_VERIFY_PEER | SSL_get_verify_mode(ssl),
+                   SSL_get_verify_callback(ssl));
+    if (X509_VERIFY_PARAM_set1_ip_asc(param, host))
+        return 1;
+    onion_err_clear();
+    X509_VERIFY_PARAM_set_hostflags(param,
+                                    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return SSL_set1_host(ssl, host) && SSL_set_tlsext_host_name(ssl, host);
+}
+
 /* 1 if the peer's certificate is for a host or address that ssl expects. */
 static int name_matches(SSL *ssl, X509 *peer)
 {

@@ -4,7 +4,6 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 
-#include <openssl/x509v3.h>
 #include "onion_local.h"
 
 static int refuse_ssl(BIO *stack, SSL *ssl)
@@ -96,21 +95,6 @@ int BIO_onion_start_tls(BIO *stack, SSL *ssl,
     return 1;
 }
 
-/* For an address there is no server name (RFC 6066, section 3). */
-static int expect_host(SSL *ssl, const char *host)
-{
-    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
-
-    SSL_set_verify(ssl, SSL_VERIFY_PEER | SSL_get_verify_mode(ssl),
-                   SSL_get_verify_callback(ssl));
-    if (X509_VERIFY_PARAM_set1_ip_asc(param, host))
-        return 1;
-    onion_err_clear();
-    X509_VERIFY_PARAM_set_hostflags(param,
-                                    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    return SSL_set1_host(ssl, host) && SSL_set_tlsext_host_name(ssl, host);
-}
-
 static int start(BIO *stack, SSL_CTX *ctx, const char *host)
 {
     BIO *b = onion_stack_find(stack);
@@ -127,7 +111,7 @@ static int start(BIO *stack, SSL_CTX *ctx, const char *host)
         SSL_set_accept_state(ssl);
     } else {
         SSL_set_connect_state(ssl);
-        if (!expect_host(ssl, host)) {
+        if (!onion_peer_expect(ssl, host)) {
             SSL_free(ssl);
             return onion_stack_refuse(b, ERR_R_PASSED_INVALID_ARGUMENT,
                                       "start: not a host name");

@@ -312,6 +312,63 @@ void BIO_onion_set_callback(BIO *stack, BIO_onion_cb *cb, void *arg);
 int BIO_onion_print(BIO *out, BIO *stack);
 
 /*
+ * Configuration
+ * -------------
+ *
+ * Layers that are described by a file in the manner of openssl.cnf, see
+ * onion_config(5). It is loaded once, and used for any number of connections,
+ * in any thread.
+ */
+typedef struct onion_config_st ONION_CONFIG;
+
+/*
+ * Asked of each key that neither this library nor SSL_CONF_cmd() knows: of a
+ * section of a layer, 1 being the outermost, or of the stack with layer 0.
+ * where is "file:line". 1: it is the application's, and taken. 0: it is not
+ * known, which is an error. -1: it is, but its value is wrong.
+ */
+typedef int BIO_onion_config_cb(int layer, const char *key, const char *value,
+                                const char *where, void *arg);
+
+/*
+ * Reads the stack that the section describes, with all that it names, and
+ * checks it; no file is read after that. file NULL is the configuration of
+ * OpenSSL, section NULL is "onion"; cb may be NULL. NULL on failure:
+ * ONION_R_UNKNOWN_KEY, ONION_R_BAD_CONFIG, or out of memory; the text of the
+ * error has the file, the line, the section and the key. What was in the error
+ * queue before is dropped.
+ */
+ONION_CONFIG *BIO_onion_config_load(const char *file, const char *section,
+                                    BIO_onion_config_cb *cb, void *arg);
+
+/* Layers that were started stay as they are. config may be NULL. */
+void BIO_onion_config_free(ONION_CONFIG *config);
+
+/* How many layers it describes. */
+int BIO_onion_config_layers(const ONION_CONFIG *config);
+
+/* For what a file cannot say, before the first use. NULL: no such layer. */
+SSL_CTX *BIO_onion_config_get0_ctx(const ONION_CONFIG *config, int layer);
+
+/*
+ * Starts its layers from the depth of the stack on, so that there are depth of
+ * them; all with -1. Layer n of the stack is the one that is described as its
+ * n-th. Where there are as many already, nothing is done. Results as of
+ * BIO_onion_start_tls(), but that with a failure for want of memory some of
+ * them may be started; the depth tells.
+ */
+int BIO_onion_start_config(BIO *stack, const ONION_CONFIG *config, int depth);
+
+/*
+ * The same for one layer, for BIO_onion_start_tls(), where host is known only
+ * now, or the layer is not started as the next: a fresh SSL, set to connect or
+ * accept state. host is used if the section has none; a client without any is
+ * refused. NULL on failure.
+ */
+SSL *BIO_onion_config_new_ssl(const ONION_CONFIG *config, int layer,
+                              const char *host);
+
+/*
  * Errors
  * ------
  */
@@ -340,6 +397,8 @@ int BIO_onion_error_library(void);
 # define ONION_R_BELOW_FAILED           118 /* what lies below it failed */
 # define ONION_R_TRANSPORT_FAILED       119 /* read or write of the transport */
 # define ONION_R_TOO_MUCH_UNSENT        120 /* the peer does not read */
+# define ONION_R_BAD_CONFIG             121 /* a file, section or value */
+# define ONION_R_UNKNOWN_KEY            122 /* in a section of a file */
 
 # ifdef __cplusplus
 }

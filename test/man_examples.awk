@@ -9,14 +9,16 @@
 #     .\" program: NAME     a whole program: DIR/NAME.c
 #     .\" object: NAME      a file that compiles: DIR/NAME.object.c
 #     .\" prints: NAME      what that program prints: DIR/NAME.prints
+#     .\" file: NAME        a file that programs read: DIR/NAME.file
 #     .\" shown             something else
 #
 # A block without such a comment is told, as "PAGE:LINE".
 
-/^\.\\" (program|object|prints): / {
+/^\.\\" (program|object|prints|file): / {
     ending["program:"] = ".c"
     ending["object:"] = ".object.c"
     ending["prints:"] = ".prints"
+    ending["file:"] = ".file"
     file = dir "/" $3 ending[$2]
     marked = 1
 }

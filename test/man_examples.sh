@@ -39,15 +39,18 @@ each_constant_is_on_a_page() {
 
 # What mandoc says of the pages of others depends on the machine.
 lint() {
-    mandoc -Tlint "$pages"/*.3 "$pages"/*.7 2>&1 |
+    mandoc -Tlint "$pages"/*.[357] 2>&1 |
         grep -v -e 'outdated mandoc.db' -e 'referenced manual not found'
     [ $? -eq 1 ]
 }
 
 extract() {
-    for page in "$pages"/*.[37]; do
+    for page in "$pages"/*.[357]; do
         awk -v dir="$tmp" -f "$srcdir/test/man_examples.awk" "$page" || return 1
     done >"$tmp/unmarked"
+    for file in "$tmp"/*.file; do
+        cp "$file" "$certs/$(basename "$file" .file)" || return 1
+    done
     cat "$tmp/unmarked"
     [ ! -s "$tmp/unmarked" ]
 }
