@@ -90,6 +90,8 @@ static void describe_session(CLIENT *c, int layer)
     say(c, layer, "%s session, asked for %s, ALPN %s",
         f->resumed ? "resumed" : "new", f->asked[0] != '\0' ? f->asked
         : "no name", f->alpn[0] != '\0' ? f->alpn : "none");
+    if (c->early.on)
+        say(c, layer, "Early data was %s", early_words(f->early));
     describe_certificate(c, layer);
 }
 
@@ -118,8 +120,10 @@ void describe_brief(CLIENT *c)
     for (i = 1; i <= c->facts.n && is_there(c, i); i++) {
         const FACT *f = &c->facts.of[i];
 
-        say(c, i, "%s, %s%s%s, %s session, %s", f->version, f->cipher,
+        say(c, i, "%s, %s%s%s, %s session, %s%s%s", f->version, f->cipher,
             f->alpn[0] != '\0' ? ", ALPN " : "", f->alpn,
-            f->resumed ? "resumed" : "new", verdict(f));
+            f->resumed ? "resumed" : "new", verdict(f),
+            c->early.on ? ", Early data was " : "",
+            c->early.on ? early_words(f->early) : "");
     }
 }

@@ -111,6 +111,7 @@ static void take_session(FACT *f, SSL *ssl)
     f->known = 1;
     f->is_server = SSL_is_server(ssl);
     f->resumed = SSL_session_reused(ssl);
+    f->early = SSL_get_early_data_status(ssl);
     f->checked = (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER) != 0;
     f->verify_result = SSL_get_verify_result(ssl);
     f->bits = SSL_get_cipher_bits(ssl, NULL);

@@ -24,6 +24,7 @@ typedef struct fact_st {
     int resumed;
     int checked;            /* the peer had to be verified */
     long verify_result;     /* an X509_V_ of its chain and name */
+    int early;              /* SSL_EARLY_DATA_ACCEPTED and so on */
     int bits;               /* of the cipher */
     char version[16];
     char cipher[64];

@@ -128,13 +128,43 @@ static int go_through(CLIENT *c, const HOP *via)
                                      : client_fail(c, TOOL_USAGE);
 }
 
+/* The innermost that the hops open. */
+static int is_last_layer(const CLIENT *c, const HOP *h)
+{
+    const HOP *end = c->route.hop + c->route.n;
+
+    while (++h < end && !h->tls)
+        ;
+    return h == end;
+}
+
+/* With -early it need not be waited for before the next layer, if nothing is
+   said between the two. */
+static int goes_on_at_once(const CLIENT *c, const HOP *h)
+{
+    return c->early.on && h->kind != HOP_VIA
+        && h + 1 < c->route.hop + c->route.n && h[1].kind == HOP_PUSH;
+}
+
+static int open_layer(CLIENT *c, const HOP *h)
+{
+    int last = is_last_layer(c, h);
+
+    early_begin(c, last);
+    if (!client_open(c, h->group, 1))
+        return 0;
+    if (goes_on_at_once(c, h))
+        return 1;
+    return (!last || early_send(c)) && client_shake(c);
+}
+
 static int walk_hop(CLIENT *c, const HOP *h)
 {
     c->at = h->at;
     if ((h->kind == HOP_STARTTLS && !ask_by_protocol(c, h))
         || (h->kind == HOP_LINE && !ask_by_line(c)))
         return 0;
-    if (h->tls && !client_start_as(c, h->group, 1))
+    if (h->tls && !open_layer(c, h))
         return 0;
     return h->kind != HOP_VIA || go_through(c, h);
 }

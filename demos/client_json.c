@@ -87,6 +87,7 @@ static void put_session(BIO *out, const FACT *f)
     put_text(out, "servername", f->asked);
     put_text(out, "alpn", f->alpn);
     put_bool(out, "resumed", f->resumed);
+    put_text(out, "early_data", early_words(f->early));
     put_bool(out, "verified", good && f->has_certificate);
     put_text(out, "verified_name", f->matched);
     put_text(out, "verify_error", f->verify_result == X509_V_OK ? NULL

@@ -40,7 +40,7 @@ static void await_tickets(CLIENT *c)
         if (n <= 0 && !BIO_should_retry(c->stack))
             break;
         left = until - net_now();
-        if (n <= 0 && left > 0)
+        if (n <= 0 && left > 0 && !have_all(c))
             (void)poll(&p, 1, (int)left);
     }
 }

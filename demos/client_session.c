@@ -93,9 +93,19 @@ static int again(TALK *s)
  * -----------
  */
 
+/* The rest of -early_data comes before all that is typed. */
+static int take_early(TALK *s)
+{
+    EARLY *e = &s->c->early;
+
+    if (early_left(e) > 0)
+        e->sent += slot_add(&s->to_peer, e->data + e->sent, early_left(e));
+    return early_left(e) > 0;
+}
+
 static void take_typed(TALK *s)
 {
-    if (s->writing == 0 && s->command == 0 && !s->follow)
+    if (s->writing == 0 && s->command == 0 && !s->follow && !take_early(s))
         s->command = typed_move(&s->typed, &s->input, &s->to_peer,
                                 s->input_ended);
 }
@@ -113,6 +123,7 @@ static void send_failed(TALK *s)
     s->command = 0;
     slot_drop(&s->input, s->input.len);
     slot_drop(&s->to_peer, s->to_peer.len);
+    s->c->early.sent = s->c->early.len;
     client_begin(s->c);
 }
 
@@ -156,10 +167,15 @@ static void follow(TALK *s)
     }
 }
 
+static int all_sent(const TALK *s)
+{
+    return s->to_peer.len == 0 && early_left(&s->c->early) == 0;
+}
+
 /* What is to be done when all that was typed before it is sent. */
 static void act(TALK *s)
 {
-    if (s->to_peer.len > 0)
+    if (!all_sent(s))
         return;
     if (s->follow)
         follow(s);
@@ -207,13 +223,12 @@ static void go_on_closing(TALK *s)
 /* The end of the input, once all of it is with the peer. */
 static void end_input(TALK *s)
 {
-    if (s->heard_end && s->input_ended && s->input.len == 0
-        && s->to_peer.len == 0) {
+    if (s->heard_end && s->input_ended && s->input.len == 0 && all_sent(s)) {
         over_well(s, 0, "the peer has ended the connection");
         return;
     }
     if (!s->input_ended || s->closed || s->input.len > 0
-        || s->to_peer.len > 0 || s->command != 0 || s->follow)
+        || !all_sent(s) || s->command != 0 || s->follow)
         return;
     if (s->o->ign_eof) {
         s->silent = 1;
@@ -252,6 +267,10 @@ static void heard_boundary(TALK *s)
         over_well(s, layer, "closed by both sides");
     } else if (s->silent) {
         over_well(s, layer, "closed by the peer");
+    } else if (early_left(&c->early) > 0) {
+        over(s, client_report_layer(c, TOOL_CLOSED, layer, "closed by the "
+                                    "peer before all of -early_data was "
+                                    "sent"));
     } else if (layer > BIO_onion_write_depth(c->stack)) {
         client_report_layer(c, TOOL_OK, layer, "closed by both sides; going "
                             "on outside");

@@ -33,6 +33,16 @@ void slot_put(SLOT *s, char byte)
     s->data[s->start + s->len++] = byte;
 }
 
+size_t slot_add(SLOT *s, const void *data, size_t len)
+{
+    settle(s);
+    if (len > slot_room(s))
+        len = slot_room(s);
+    memcpy(s->data + s->len, data, len);
+    s->len += len;
+    return len;
+}
+
 char slot_get(SLOT *s)
 {
     s->len--;

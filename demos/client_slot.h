@@ -21,6 +21,7 @@ typedef struct slot_st {
 size_t slot_room(const SLOT *s);
 void slot_put(SLOT *s, char byte);          /* there must be room */
 char slot_get(SLOT *s);                     /* there must be one */
+size_t slot_add(SLOT *s, const void *data, size_t len);    /* what fits */
 void slot_drop(SLOT *s, size_t len);
 
 /* Reads what there is: the number of bytes, 0 at the end, -1 with errno. */

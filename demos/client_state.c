@@ -39,6 +39,13 @@ void state_event(CLIENT *c, int event, int layer)
         BIO_printf(c->captions, "-- layer %d: %s\n", layer, what(c, event));
 }
 
+void state_early(CLIENT *c, int layer)
+{
+    if (c->captions != NULL)
+        BIO_printf(c->captions, "-- layer %d: Early data was %s\n", layer,
+                   early_words(c->facts.of[layer].early));
+}
+
 void state_note(CLIENT *c, const char *text)
 {
     if (c->captions != NULL)

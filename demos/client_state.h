@@ -19,6 +19,9 @@ void state_event(CLIENT *c, int event, int layer);
 /* Shows what was noted, and the chain; nothing if nothing was. */
 void state_show(CLIENT *c);
 
+/* Notes what has become of the early data of a layer. */
+void state_early(CLIENT *c, int layer);
+
 /* Notes something that the library does not know of. */
 void state_note(CLIENT *c, const char *text);
 

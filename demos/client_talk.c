@@ -173,7 +173,7 @@ static SSL *new_ssl(CLIENT *c, int group, int as_client, int layer)
     return ssl;
 }
 
-static int start(CLIENT *c, int group, int as_client)
+int client_open(CLIENT *c, int group, int as_client)
 {
     int layer = BIO_onion_write_depth(c->stack) + 1;
     SSL *ssl;
@@ -187,34 +187,52 @@ static int start(CLIENT *c, int group, int as_client)
         c->group[layer] = group;
         facts_of_new(c, layer, ssl);
     }
-    if (BIO_onion_start_tls(c->stack, ssl, NULL, 0) == 1)
+    if (BIO_onion_start_tls(c->stack, ssl, NULL, 0) == 1) {
+        c->fresh++;
         return 1;
+    }
     SSL_free(ssl);
     return failed(c);
 }
 
-/* Nothing is said in a layer before this. */
-static int greet(CLIENT *c)
+/* Nothing is said in a layer before this, but what may be said early. */
+static int greet(CLIENT *c, int layer)
 {
-    int layer = BIO_onion_write_depth(c->stack);
+    SSL *ssl = BIO_onion_get0_ssl(c->stack, layer);
 
-    if (tls_greet(&c->tls, c->group[layer], BIO_onion_get0_ssl(c->stack, layer),
-                  layer, c->peer[layer]))
+    if (tls_greet(&c->tls, c->group[layer], ssl, layer, c->peer[layer]))
         return 1;
     c->failed_layer = layer;
     return client_fail(c, TOOL_TLS);
 }
 
-static int handshake(CLIENT *c)
+static int greet_all(CLIENT *c)
 {
+    int layer, depth = BIO_onion_write_depth(c->stack);
+
+    for (layer = depth - c->fresh + 1; layer <= depth; layer++) {
+        if (c->early.on)
+            state_early(c, layer);
+        if (!greet(c, layer))
+            return 0;
+    }
+    c->fresh = 0;
+    return 1;
+}
+
+int client_shake(CLIENT *c)
+{
+    int ok;
+
     client_begin(c);
     while (BIO_do_handshake(c->stack) <= 0)
         if (!client_again(c, "handshake"))
             return 0;
     progress_clear(c);
     facts_take(c);
+    ok = greet_all(c);
     state_show(c);
-    return greet(c);
+    return ok;
 }
 
 static void on_event(BIO *stack, int event, int layer, SSL *ssl, void *arg)
@@ -244,6 +262,7 @@ int client_connect(CLIENT *c)
     client_place(c, c->peer[0]);
     net_name(c->fd, 1, c->address);
     BIO_onion_set_max_depth(c->stack, ONION_MAX_DEPTH);
+    c->fresh = 0;
     facts_begin(c);
     BIO_onion_set_callback(c->stack, on_event, c);
     state_note(c, "connected");
@@ -268,6 +287,7 @@ void client_free(CLIENT *c)
     BIO_free(c->captions);
     BIO_free(c->drawing);
     line_free(&c->line);
+    early_free(&c->early);
     tls_free(&c->tls);
 }
 
@@ -397,16 +417,12 @@ void client_show(CLIENT *c)
  * ------
  */
 
-int client_start_as(CLIENT *c, int group, int as_client)
-{
-    return start(c, group, as_client) && handshake(c);
-}
-
 int client_start(CLIENT *c, int as_client)
 {
     int layer = BIO_onion_write_depth(c->stack) + 1;
 
-    return client_start_as(c, tls_group_of_layer(&c->tls, layer), as_client);
+    return client_open(c, tls_group_of_layer(&c->tls, layer), as_client)
+        && client_shake(c);
 }
 
 int client_stop(CLIENT *c, int depth, int *both)

@@ -13,6 +13,7 @@
 # define CLIENT_TALK_H
 
 # include <stddef.h>
+# include "client_early.h"
 # include "client_facts.h"
 # include "client_route.h"
 # include "hop_url.h"
@@ -29,6 +30,7 @@ typedef struct client_st {
     TLS_LAYERS tls;
     WATCH watch;
     ROUTE route;
+    EARLY early;
     int required;           /* depth below which the peer must not close */
     int timeout;            /* seconds without progress */
     int quiet;              /* nothing but the peer's bytes, and failures */
@@ -54,6 +56,7 @@ typedef struct client_st {
     int refused;            /* the peer has answered ERR, and it went on */
     int shown;              /* the length of the progress that is shown */
     int dropping;           /* in client_drop() */
+    int fresh;              /* layers that have not yet shaken hands */
     unsigned long max_depth;    /* what CAPA said; 0 if not asked */
     long long deadline;     /* of what is under way */
 } CLIENT;
@@ -105,10 +108,15 @@ int client_poll_line(CLIENT *c, size_t max);
 void client_show(CLIENT *c);
 
 /*
- * Starts a layer as TLS client, or else server, with c->at, and shakes hands.
- * Its options are those of the group, or in client_start() of its -layer.
+ * Starts a layer as TLS client, or else server, with c->at, and with the
+ * options of the group.
  */
-int client_start_as(CLIENT *c, int group, int as_client);
+int client_open(CLIENT *c, int group, int as_client);
+
+/* Shakes hands in the layers that were started since it was done last. */
+int client_shake(CLIENT *c);
+
+/* Both. The options are those of the -layer of that number. */
 int client_start(CLIENT *c, int as_client);
 
 /*

@@ -43,6 +43,8 @@ typedef struct arguments_st {
     int ign_eof;
     int nocommands;
     int reconnect;
+    int early;
+    const char *early_data;
     int require_depth;      /* -1 if not given */
     int timeout;            /* 0 if not given */
     WATCH watch;
@@ -100,6 +102,12 @@ static const OPTION table[] = {
     { "reconnect", OPTION_SET, OF(reconnect), 0, 1, NULL,
       "connect five times more, with the sessions of all\n"
       "layers" },
+    { "early", OPTION_SET, OF(early), 0, 1, NULL,
+      "layers that are started together and resumed shake\n"
+      "hands together, as early data" },
+    { "early_data", OPTION_STRING, OF(early_data), 0, 0, "file",
+      "send this first in the innermost layer, before its\n"
+      "handshake if its session allows; it may be replayed" },
     { "state", OPTION_SET, OF(state), 0, 1, NULL,
       "draw the chain of layers after each change" },
     OPTION_TITLE("The line protocol:"),
@@ -164,6 +172,8 @@ static int check_ways(const ARGUMENTS *a)
                        "-nocommands");
     if (verbs && a->reconnect)
         return mistake("-verbs and -script contradict -reconnect");
+    if (verbs && a->early_data != NULL)
+        return mistake("-verbs and -script contradict -early_data");
     if (a->quiet && a->state)
         return mistake("-state contradicts -quiet");
     if (a->json && a->state)
@@ -201,6 +211,17 @@ static void set_client(ARGUMENTS *a, CLIENT *c)
         c->required = a->verbs ? 0 : c->route.depth;
 }
 
+static int check_early(const ARGUMENTS *a, CLIENT *c)
+{
+    c->early.on = a->early;
+    if (a->early_data != NULL && a->verbs)
+        return mistake("-early_data contradicts -line, unless with -quiet or "
+                       "-json");
+    if (a->early_data != NULL && c->route.depth == 0)
+        return mistake("-early_data is useless without a layer");
+    return early_load(&c->early, a->early_data);
+}
+
 static int check(ARGUMENTS *a, CLIENT *c)
 {
     if (!check_ways(a) || !set_stop(c, a->stop)
@@ -211,8 +232,8 @@ static int check(ARGUMENTS *a, CLIENT *c)
     set_client(a, c);
     if (a->stop != NULL && !a->verbs)
         return mistake("-stop is useless without -verbs");
-    return hops_check(c) && tls_load(&c->tls, &c->groups)
-        && watch_open(&c->watch);
+    return check_early(a, c) && hops_check(c)
+        && tls_load(&c->tls, &c->groups) && watch_open(&c->watch);
 }
 
 /* The conversation
@@ -262,6 +283,8 @@ static int connect_all(const ARGUMENTS *a, CLIENT *c)
 {
     int i;
 
+    if (a->early)
+        tls_allow_early(&c->tls);
     if (a->reconnect)
         tls_keep_sessions(&c->tls);
     if (!connect_once(a, c))

@@ -24,6 +24,7 @@ typedef struct arguments_st {
     const char *forward;
     STRINGS proxy_allow;
     const char *proxy_auth;
+    int early, early_data;
     int layers;             /* -1: as many as there are -layer */
     int max_depth, max_conns;
     int timeout, idle_timeout, close_timeout, drain;
@@ -68,6 +69,11 @@ static const OPTION table[] = {
     { "layer", OPTION_GROUP, 0, 0, 0, NULL,
       "the options that follow are of the next layer; behind\n"
       "the last -layer, of all deeper ones too" },
+    { "early", OPTION_SET, OF(early), 0, 1, NULL,
+      "take handshakes of inner layers as early data" },
+    { "early_data", OPTION_SET, OF(early_data), 0, 1, NULL,
+      "the same for what is said in the innermost layer; it\n"
+      "is used before the handshake is done" },
     OPTION_TITLE("Limits:"),
     { "max_depth", OPTION_NUMBER, OF(max_depth), 1, ONION_MAX_DEPTH, "n",
       "refuse to start more layers (default 16)" },
@@ -219,6 +225,15 @@ static void copy_limits(const ARGUMENTS *a, SERVER *s)
     s->log.file = a->log;
 }
 
+static int set_early(const ARGUMENTS *a, SERVER *s)
+{
+    if (a->early || a->early_data) {
+        s->flags = ONION_EARLY | (a->early_data ? ONION_EARLY_DATA : 0);
+        tls_allow_early(&s->tls);
+    }
+    return 1;
+}
+
 static int check(const ARGUMENTS *a, SERVER *s, NET_PLACE *place,
                  NET_PLACE *stats)
 {
@@ -227,7 +242,7 @@ static int check(const ARGUMENTS *a, SERVER *s, NET_PLACE *place,
     copy_limits(a, s);
     return choose_mode(a, s) && net_parse(place, a->accept, 0)
         && parse_stats(a, stats) && tls_load(&s->tls, &s->groups)
-        && check_layers(a, s) && log_open(&s->log);
+        && set_early(a, s) && check_layers(a, s) && log_open(&s->log);
 }
 
 static int run(const ARGUMENTS *a, SERVER *s)

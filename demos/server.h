@@ -24,6 +24,7 @@ typedef struct server_st {
     const MODE *mode;
     const MODE *origin;     /* within a CONNECT; NULL: its target is called */
     int layers;             /* to start at once */
+    unsigned long flags;    /* of each stack */
     int max_depth;
     int max_conns;
     int timeout;            /* each in seconds; 0 for never: */

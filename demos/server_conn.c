@@ -116,6 +116,7 @@ static int start_layers(CONN *c)
     int i;
 
     BIO_onion_set_max_depth(c->stack, c->server->max_depth);
+    BIO_onion_set_flags(c->stack, c->server->flags);
     for (i = 1; i <= c->depth; i++)
         if (!conn_start_layer(c, i))
             return 0;
@@ -327,6 +328,29 @@ static MODE_RESULT begin_mode(CONN *c)
     return MODE_CLOSE;
 }
 
+/*
+ * In the innermost layer, which can be answered already. A -pin is looked for
+ * when the handshake is done.
+ */
+static int has_early_data(const CONN *c)
+{
+    const SERVER *s = c->server;
+    SSL *ssl;
+
+    if ((s->flags & ONION_EARLY_DATA) == 0 || !BIO_should_retry(c->stack)
+        || tls_has_pins(&s->tls))
+        return 0;
+    ssl = BIO_onion_get0_ssl(c->stack, BIO_onion_write_depth(c->stack));
+    return SSL_get_early_data_status(ssl) == SSL_EARLY_DATA_ACCEPTED
+        && BIO_pending(c->stack) > 0;
+}
+
+static MODE_RESULT shake(CONN *c)
+{
+    return BIO_do_handshake(c->stack) > 0 || has_early_data(c)
+        ? begin_mode(c) : not_done(c);
+}
+
 /* Who has gone already misses nothing. */
 static MODE_RESULT say_goodbye(CONN *c)
 {
@@ -350,7 +374,7 @@ static MODE_RESULT turn(CONN *c)
 {
     switch (c->stage) {
     case CONN_SHAKING:
-        return BIO_do_handshake(c->stack) > 0 ? begin_mode(c) : not_done(c);
+        return shake(c);
     case CONN_USED:
         return use(c);
     default:

@@ -54,6 +54,18 @@ const char *layer_subject(const SSL *ssl, char out[LAYER_TEXT_SIZE])
     return out;
 }
 
+const char *layer_early(const SSL *ssl)
+{
+    switch (SSL_get_early_data_status(ssl)) {
+    case SSL_EARLY_DATA_ACCEPTED:
+        return "accepted";
+    case SSL_EARLY_DATA_REJECTED:
+        return "rejected";
+    default:
+        return "none";
+    }
+}
+
 const char *layer_role(const SSL *ssl)
 {
     return SSL_is_server(ssl) ? "server" : "client";

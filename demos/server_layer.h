@@ -20,6 +20,9 @@ const char *layer_alpn(const SSL *ssl, char out[LAYER_TEXT_SIZE]);
 /* Of the peer's certificate, if it was verified. */
 const char *layer_subject(const SSL *ssl, char out[LAYER_TEXT_SIZE]);
 
+/* What has become of its early data; "none" if there was none. */
+const char *layer_early(const SSL *ssl);
+
 const char *layer_role(const SSL *ssl);
 
 #endif

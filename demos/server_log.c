@@ -153,7 +153,8 @@ void log_layer(const CONN *c, int layer, SSL *ssl)
                c->number, layer, layer_role(ssl), SSL_get_version(ssl),
                SSL_get_cipher_name(ssl));
     put_quoted(line, "name", layer_name(ssl, text));
-    BIO_printf(line, " resumed=%s", SSL_session_reused(ssl) ? "yes" : "no");
+    BIO_printf(line, " resumed=%s early=%s",
+               SSL_session_reused(ssl) ? "yes" : "no", layer_early(ssl));
     put_quoted(line, "subject", layer_subject(ssl, text));
     put_quoted(line, "end", layer_end(c->stack, layer, ssl));
     end_line(log, line);

@@ -64,6 +64,7 @@ void stats_layer(STATS *s, int event, int reason, const SSL *ssl)
     case ONION_EVENT_HANDSHAKE:
         s->handshakes++;
         s->resumed += SSL_session_reused(ssl) != 0;
+        s->early += SSL_get_early_data_status(ssl) == SSL_EARLY_DATA_ACCEPTED;
         break;
     case ONION_EVENT_FAILED:
         s->failed[reason_index(reason)]++;
@@ -142,6 +143,8 @@ static void put_all(BIO *out, const STATS *s)
         "Handshakes that were completed.");
     put(out, "handshakes_resumed_total", "counter", s->resumed,
         "Those of them that resumed a session.");
+    put(out, "handshakes_early_total", "counter", s->early,
+        "Those of them whose early data was accepted.");
     put(out, "received_bytes_total", "counter", s->in,
         "Bytes received, as they are on the network.");
     put(out, "sent_bytes_total", "counter", s->out,

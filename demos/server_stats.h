@@ -21,7 +21,7 @@ typedef enum {
 
 typedef struct stats_st {
     unsigned long open, total, refused;
-    unsigned long layers, handshakes, resumed;
+    unsigned long layers, handshakes, resumed, early;
     unsigned long failed[STATS_REASONS];    /* as in stats_reason() */
     unsigned long timeouts[TIMEOUT_KINDS];
     uint64_t in, out;

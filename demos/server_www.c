@@ -27,6 +27,7 @@ static void put_layer(BIO *out, int layer, const SSL *ssl)
     put(out, "alpn", layer_alpn(ssl, text));
     put(out, "client certificate", layer_subject(ssl, text));
     put(out, "resumed", SSL_session_reused(ssl) ? "yes" : "no");
+    put(out, "early data", layer_early(ssl));
     BIO_puts(out, "\n");
 }
 

@@ -118,9 +118,6 @@ static int check_count(const LAYER_OPTIONS *l, const char *name, int n)
 
 int layer_check(const LAYER_OPTIONS *l)
 {
-    if (l->early_data != NULL)
-        return table_mistake("early_data", "is not possible yet: a layer "
-                             "cannot send data before its handshake");
     if (check_contradictions(l) < 0 || check_needs(l) < 0
         || check_count(l, "key", l->key.n) < 0)
         return -1;

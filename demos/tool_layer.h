@@ -55,7 +55,7 @@ typedef struct layer_options_st {
     const char *sess_in;
     const char *sess_out;
     STRINGS ticket_keys;
-    const char *early_data;
+    int max_early_data;
 
     /* Of a hop. */
     const char *proxy_user;

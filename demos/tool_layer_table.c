@@ -96,8 +96,9 @@ const OPTION layer_table[] = {
       "as TLS server: keys of 80 bytes for session tickets,\n"
       "raw as of nginx or lines of base64 as of haproxy; the\n"
       "first encrypts, all decrypt" },
-    { "early_data", OPTION_STRING, OF(early_data), 0, 0, "file",
-      "data to send before the handshake (not possible yet)" },
+    { "max_early_data", OPTION_NUMBER, OF(max_early_data), 0, 1 << 30, "n",
+      "as TLS server: the bytes of early data to take, with\n"
+      "-early or -early_data (default 16384; 0: none)" },
 
     OPTION_TITLE("To the proxy of a hop:"),
     { "proxy_user", OPTION_STRING, OF(proxy_user), 0, 0, "user",

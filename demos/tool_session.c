@@ -135,6 +135,24 @@ static int has_expired(const SSL_SESSION *session)
         < (long)time(NULL);
 }
 
+/* Of its early data, which is for this protocol: RFC 8446, section 4.2.10. */
+static int offers_protocol_of(const LAYER_OPTIONS *l,
+                              const SSL_SESSION *session)
+{
+    const unsigned char *name;
+    const char *p = l->alpn;
+    size_t len;
+
+    SSL_SESSION_get0_alpn_selected(session, &name, &len);
+    if (len == 0)
+        return 1;
+    while (p != NULL && (strcspn(p, ",") != len || memcmp(p, name, len) != 0)) {
+        p = strchr(p, ',');
+        p += p != NULL;
+    }
+    return p != NULL;
+}
+
 /* Why it must not be offered, or NULL. */
 static const char *trouble_with(const SESSION *s, SSL_SESSION *session,
                                 SSL *ssl, const VERIFY *v)
@@ -147,6 +165,9 @@ static const char *trouble_with(const SESSION *s, SSL_SESSION *session,
         return "it cannot be resumed";
     if (!pin_matches(&v->pins, peer))
         return "the key of its peer matches no -pin";
+    if (SSL_SESSION_get_max_early_data(session) > 0
+        && !offers_protocol_of(s->l, session))
+        return "it was made for a protocol that is not in -alpn";
     if (s->l->insecure)
         return NULL;
     if (session_is_unverified(session))

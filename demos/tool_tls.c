@@ -150,6 +150,35 @@ void tls_keep_sessions(TLS_LAYERS *t)
         t->group[i].session.keep = 1;
 }
 
+static uint32_t most_early(const LAYER_OPTIONS *l)
+{
+    return layer_is_given(l, "max_early_data") ? (uint32_t)l->max_early_data
+                                               : SSL3_RT_MAX_PLAIN_LENGTH;
+}
+
+void tls_allow_early(TLS_LAYERS *t)
+{
+    int i;
+
+    for (i = -1; i < t->groups->n; i++) {
+        SSL_CTX *ctx = t->group[i + 1].ctx;
+        uint32_t most = most_early(&options_group(t->groups, i)->tls);
+
+        SSL_CTX_set_max_early_data(ctx, most);
+        SSL_CTX_set_recv_max_early_data(ctx, most);
+    }
+}
+
+int tls_has_pins(const TLS_LAYERS *t)
+{
+    int i;
+
+    for (i = 0; i <= t->groups->n; i++)
+        if (t->group[i].verify.pins.n > 0)
+            return 1;
+    return 0;
+}
+
 int tls_group_of_layer(const TLS_LAYERS *t, int layer)
 {
     int i, last = -1;

@@ -46,6 +46,12 @@ void tls_free(TLS_LAYERS *t);
 /* From now on each group offers the newest session of its layer (-reconnect). */
 void tls_keep_sessions(TLS_LAYERS *t);
 
+/* TLS servers promise to read early data, as much as -max_early_data says. */
+void tls_allow_early(TLS_LAYERS *t);
+
+/* 1 if a group has -pin. */
+int tls_has_pins(const TLS_LAYERS *t);
+
 /*
  * The group of a layer that is started by a verb or a command: the layer-th
  * that -layer has opened, or the last of them; -1 if there is none.

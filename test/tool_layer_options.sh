@@ -144,7 +144,7 @@ wrong '-pass alone' 'pass is useless without -cert' -pass pass:a
 wrong '-psk_identity alone' 'useless without -psk' -psk_identity me
 wrong 'two certificates and one key' 'key must be given for each' \
     -cert "$rsa" -cert "$ec" -key "$rsa_key"
-wrong 'early data' 'early_data.*not possible' -early_data "$ca"
+wrong 'early data below 0' 'max_early_data needs a number' -max_early_data -1
 wrong 'a name of 256 characters' 'servername must have' \
     -servername "$(printf 'a%.0s' $(seq 256))"
 wrong 'a name of none' 'servername must have' -servername ''
@@ -163,7 +163,7 @@ every_option_has_help() {
     for i in cert key cert_chain pass CAfile CApath CAstore no-CAfile \
         verify_depth pin verify Verify servername noservername verify_hostname \
         verify_ip insecure tls1_2 alpn max_send_frag status status_file psk \
-        psk_identity sess_out sess_in ticket_keys early_data min_protocol \
+        psk_identity sess_out sess_in ticket_keys max_early_data min_protocol \
         cipher ciphersuites groups sigalgs client_sigalgs dhparam chainCAfile \
         verifyCAfile record_padding num_tickets no_ticket; do
         grep -qE "^  -$i( |\$)" "$tmp/help" || echo "no $i"

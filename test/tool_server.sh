@@ -280,7 +280,7 @@ refuses_raw() {
     url=https://outer.example:$port/
     check '-www: a page for curl' answers 200 "$url"
     check 'it shows version, cipher and name of the layer' says \
-        '^layer 1: server TLSv1.[23] [A-Z0-9_-]+, name outer.example, alpn [^,]*, client certificate -, resumed no$' "$tmp/page"
+        '^layer 1: server TLSv1.[23] [A-Z0-9_-]+, name outer.example, alpn [^,]*, client certificate -, resumed no, early data none$' "$tmp/page"
     check 'it shows the certificate of the client' eval \
         "answers 200 $url --cert $certs/inner.example.pem \
             --key $certs/inner.example.key &&
@@ -581,7 +581,7 @@ target slow
     check '-log: a line for the connection' eval "answers 200 https://outer.example:$port/ &&
         wait_for 20 says '^[-0-9]+T[0-9:]+Z conn conn=1 peer=127.0.0.1:[0-9]+ mode=www in=[1-9][0-9]+ out=[1-9][0-9]+ seconds=[0-9.]+ end=\"done\"$' $tmp/log"
     check 'and one for its layer' \
-        says '^[-0-9]+T[0-9:]+Z layer conn=1 layer=1 role=server version=TLSv1.3 cipher=[A-Z0-9_]+ name="outer.example" resumed=no subject="-" end="closed by ' "$tmp/log"
+        says '^[-0-9]+T[0-9:]+Z layer conn=1 layer=1 role=server version=TLSv1.3 cipher=[A-Z0-9_]+ name="outer.example" resumed=no early=none subject="-" end="closed by ' "$tmp/log"
     hostile=$(printf 'a" end="done"\nfake \134')
     forged() {
         # What s_client calls it, the certificate is not for.
