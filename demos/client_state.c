@@ -11,32 +11,11 @@
 #include "bio_onion.h"
 #include "client_state.h"
 
-static const char *what(const CLIENT *c, int event)
-{
-    switch (event) {
-    case ONION_EVENT_STARTED:
-        return "started";
-    case ONION_EVENT_HANDSHAKE:
-        return "handshake done";
-    case ONION_EVENT_PEER_CLOSED:
-        return "the peer's close_notify has come, reads go on outside";
-    case ONION_EVENT_CLOSED:
-        return "our close_notify is sent, writes go on outside";
-    case ONION_EVENT_REMOVED:
-        return c->dropping
-            ? "dropped, with no close_notify"
-            : "stopped, the exchange of close_notify is complete";
-    case ONION_EVENT_FAILED:
-        return "failed";
-    default:
-        return "changed";
-    }
-}
-
-void state_event(CLIENT *c, int event, int layer)
+void state_event(CLIENT *c, int event, int layer, const SSL *ssl)
 {
     if (c->captions != NULL)
-        BIO_printf(c->captions, "-- layer %d: %s\n", layer, what(c, event));
+        BIO_printf(c->captions, "-- layer %d: %s\n", layer,
+                   watch_event(event, ssl));
 }
 
 void state_early(CLIENT *c, int layer)

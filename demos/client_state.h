@@ -14,7 +14,7 @@
 int state_begin(CLIENT *c, FILE *to);
 
 /* Notes an ONION_EVENT_. */
-void state_event(CLIENT *c, int event, int layer);
+void state_event(CLIENT *c, int event, int layer, const SSL *ssl);
 
 /* Shows what was noted, and the chain; nothing if nothing was. */
 void state_show(CLIENT *c);

@@ -18,6 +18,7 @@
 #include "client_progress.h"
 #include "client_state.h"
 #include "client_talk.h"
+#include "tool_alert.h"
 #include "tool_report.h"
 
 int client_fail(CLIENT *c, int code)
@@ -84,6 +85,7 @@ int client_report_layer(CLIENT *c, int code, int layer, const char *fmt, ...)
 int client_report_stack(CLIENT *c)
 {
     progress_clear(c);
+    alert_hear(c->stack);
     c->failed_layer = BIO_onion_failed_layer(c->stack, NULL);
     return client_fail(c, report_stack_of(c->stack, peer_of, c));
 }
@@ -238,11 +240,10 @@ int client_shake(CLIENT *c)
 static void on_event(BIO *stack, int event, int layer, SSL *ssl, void *arg)
 {
     (void)stack;
-    (void)ssl;
     /* What is removed can be asked for the last time. */
     if (event == ONION_EVENT_REMOVED)
         facts_take(arg);
-    state_event(arg, event, layer);
+    state_event(arg, event, layer, ssl);
 }
 
 static int open_socket(CLIENT *c)
@@ -480,10 +481,8 @@ int client_try_drop(CLIENT *c)
 {
     int ok;
 
-    c->dropping = 1;
     ok = BIO_onion_drop_tls(c->stack, BIO_onion_write_depth(c->stack) - 1);
     state_show(c);
-    c->dropping = 0;
     return ok == 1;
 }
 

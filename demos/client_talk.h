@@ -55,7 +55,6 @@ typedef struct client_st {
     int failed_layer;       /* what the last report was about; 0: no layer */
     int refused;            /* the peer has answered ERR, and it went on */
     int shown;              /* the length of the progress that is shown */
-    int dropping;           /* in client_drop() */
     int fresh;              /* layers that have not yet shaken hands */
     unsigned long max_depth;    /* what CAPA said; 0 if not asked */
     long long deadline;     /* of what is under way */

@@ -30,6 +30,8 @@ typedef struct arguments_st {
     int timeout, idle_timeout, close_timeout, drain;
     const char *log;
     const char *stats;
+    int state;
+    WATCH watch;
 } ARGUMENTS;
 
 #define OF(field) offsetof(ARGUMENTS, field)
@@ -97,6 +99,10 @@ static const OPTION table[] = {
     { "stats", OPTION_STRING, OF(stats), 0, 0, "[host:]port",
       "GET /metrics there, for Prometheus; without host for\n"
       "this machine only. \"STATS address:port\" is printed" },
+    OPTION_TITLE("To see more, on stderr:"),
+    { "state", OPTION_SET, OF(state), 0, 1, NULL,
+      "draw the layers of a connection after each change" },
+    WATCH_OPTIONS(OF(watch)),
     OPTION_END
 };
 
@@ -223,6 +229,8 @@ static void copy_limits(const ARGUMENTS *a, SERVER *s)
     s->close_timeout = a->close_timeout;
     s->drain = a->drain;
     s->log.file = a->log;
+    s->state = a->state;
+    s->watch = a->watch;
 }
 
 static int set_early(const ARGUMENTS *a, SERVER *s)
@@ -242,7 +250,8 @@ static int check(const ARGUMENTS *a, SERVER *s, NET_PLACE *place,
     copy_limits(a, s);
     return choose_mode(a, s) && net_parse(place, a->accept, 0)
         && parse_stats(a, stats) && tls_load(&s->tls, &s->groups)
-        && set_early(a, s) && check_layers(a, s) && log_open(&s->log);
+        && set_early(a, s) && check_layers(a, s) && log_open(&s->log)
+        && watch_open(&s->watch);
 }
 
 static int run(const ARGUMENTS *a, SERVER *s)
@@ -257,6 +266,7 @@ static int run(const ARGUMENTS *a, SERVER *s)
         freeaddrinfo(s->target);
     tls_free(&s->tls);
     log_close(&s->log);
+    watch_close(&s->watch);
     return result;
 }
 

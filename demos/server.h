@@ -16,6 +16,7 @@
 # include "server_timer.h"
 # include "server_wait.h"
 # include "tool_tls.h"
+# include "tool_watch.h"
 
 typedef struct server_st {
     /* As it was told to be; nothing of this changes once it listens. */
@@ -25,6 +26,7 @@ typedef struct server_st {
     const MODE *origin;     /* within a CONNECT; NULL: its target is called */
     int layers;             /* to start at once */
     unsigned long flags;    /* of each stack */
+    int state;              /* each change of the layers is shown */
     int max_depth;
     int max_conns;
     int timeout;            /* each in seconds; 0 for never: */
@@ -42,6 +44,7 @@ typedef struct server_st {
     LOOKUPS *lookups;       /* NULL if no mode looks names up */
     STATS stats;
     LOG log;
+    WATCH watch;
 } SERVER;
 
 #endif

@@ -15,6 +15,8 @@
 #include <openssl/err.h>
 #include "bio_onion.h"
 #include "server_conn.h"
+#include "server_state.h"
+#include "tool_alert.h"
 
 /* Turns before the next connection has its turn. */
 #define TURNS       16
@@ -35,7 +37,7 @@ static void blame(CONN *c, int code, int depth, const char *text)
     if (depth < 0)
         report(code, c->name, "%s", text);
     else
-        report_at(code, c->name, depth, "%s", text);
+        report_layer(code, depth, c->name, "%s", text);
 }
 
 void conn_blame(CONN *c, int code, int depth, const char *fmt, ...)
@@ -49,14 +51,23 @@ void conn_blame(CONN *c, int code, int depth, const char *fmt, ...)
     blame(c, code, depth, text);
 }
 
+static const char *peer_of(void *arg, int layer)
+{
+    const CONN *c = arg;
+
+    (void)layer;
+    return c->name;
+}
+
 static void blame_stack(CONN *c)
 {
     if (c->how != NULL)
         return;
+    alert_hear(c->stack);
     if (log_is_kept(&c->server->log))
         c->how = log_stack_sentence();
     else
-        report_stack(c->name, c->stack);
+        report_stack_of(c->stack, peer_of, c);
     ERR_clear_error();
 }
 
@@ -66,6 +77,10 @@ static void on_event(BIO *stack, int event, int layer, SSL *ssl, void *arg)
     const TLS_LAYERS *t = &c->server->tls;
     int reason = 0;
 
+    state_event(c, event, layer, ssl);
+    if (event == ONION_EVENT_STARTED
+        && !watch_layer(&c->server->watch, ssl, layer, c->name))
+        ERR_clear_error();
     if (event == ONION_EVENT_FAILED)
         BIO_onion_failed_layer(stack, &reason);
     if (event == ONION_EVENT_HANDSHAKE
@@ -242,6 +257,7 @@ static void end(CONN *c, int cut)
     end_mode(c);
     count_bytes(c);
     tell(c);
+    state_show(c);
     BIO_onion_set_callback(c->stack, NULL, NULL);
     BIO_free_all(c->stack);
     c->stack = NULL;
@@ -276,6 +292,7 @@ void conn_free(CONN *c)
     delist(c);
     if (c->counted)
         stats_connection_end(&c->server->stats);
+    state_free(c);
     OPENSSL_free(c->target);
     OPENSSL_free(c->how);
     OPENSSL_free(c);
@@ -514,6 +531,7 @@ static int take_turn(CONN *c, long long now)
     c->want = c->want_far = 0;
     r = turn(c);
     count_bytes(c);
+    state_show(c);
     if (c->distrusted)
         r = distrust(c);
     if ((r == MODE_WAIT || r == MODE_IDLE) && is_late(c, r, now))

@@ -48,6 +48,8 @@ struct conn_st {
     uint64_t mark;          /* what had been done when the deadline was set */
     TIMER timer;            /* its deadline */
 
+    BIO *captions;          /* for server_state.c; NULL if there are none */
+
     /* For server_log.c. */
     unsigned long number;
     BIO *transport;         /* of the stack, which owns it; counts bytes */

@@ -19,6 +19,8 @@
 #include "server_layer.h"
 
 #define SENTENCE_SIZE 512
+/* A pipe takes so much as a whole, or nothing. */
+#define LINE_SIZE 4096
 
 /* The file
  * --------
@@ -45,7 +47,7 @@ int log_open(LOG *log)
         return 1;
     log->fd = is_stderr(log) ? STDERR_FILENO
                              : open(log->file, O_WRONLY | O_APPEND | O_CREAT
-                                    | O_CLOEXEC, 0640);
+                                    | O_CLOEXEC | O_NONBLOCK, 0640);
     if (log->fd == -1) {
         complain(log, "open");
         return 0;
@@ -63,6 +65,8 @@ void log_close(LOG *log)
 
 void log_reopen(LOG *log)
 {
+    if (!log_is_kept(log))
+        return;
     log_close(log);
     log_open(log);
 }
@@ -104,6 +108,46 @@ static BIO *begin_line(const char *what)
 }
 
 /* One write, so that the lines of several processes do not mix. */
+static int write_line(LOG *log, char *text, size_t len)
+{
+    if (len > LINE_SIZE) {
+        len = LINE_SIZE;
+        text[len - 1] = '\n';
+    }
+    /* The descriptor of stderr is not ours alone: it may block. */
+    if (is_stderr(log) && !report_has_room(log->fd)) {
+        errno = EAGAIN;
+        return 0;
+    }
+    return write(log->fd, text, len) == (ssize_t)len;
+}
+
+static void not_written(LOG *log)
+{
+    int full = errno == EAGAIN || errno == EWOULDBLOCK;
+
+    log->lost += full;
+    if (!full || !is_stderr(log))
+        complain(log, "write");
+}
+
+/* 1 if no line is lost, or that is told. */
+static int tell_lost(LOG *log)
+{
+    BIO *line = log->lost > 0 ? begin_line("lost") : NULL;
+    char *text;
+    long len;
+
+    if (line == NULL)
+        return log->lost == 0;
+    BIO_printf(line, " lines=%lu\n", log->lost);
+    len = BIO_get_mem_data(line, &text);
+    if (write_line(log, text, (size_t)len))
+        log->lost = 0;
+    BIO_free(line);
+    return log->lost == 0;
+}
+
 static void end_line(LOG *log, BIO *line)
 {
     char *text;
@@ -112,10 +156,10 @@ static void end_line(LOG *log, BIO *line)
     if (line != NULL && log->fd != -1) {
         BIO_puts(line, "\n");
         len = BIO_get_mem_data(line, &text);
-        if (write(log->fd, text, (size_t)len) != len)
-            complain(log, "write");
-        else
+        if (tell_lost(log) && write_line(log, text, (size_t)len))
             log->failed = 0;
+        else
+            not_written(log);
     }
     BIO_free(line);
 }

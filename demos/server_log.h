@@ -5,6 +5,9 @@
  *
  * A line is words of the form name=value or name="value", where a quote, a
  * backslash or what is not printable is escaped: no peer can forge a line.
+ *
+ * A log may be a pipe, and nobody waits for its reader: lines for which there
+ * is no room are lost, and counted in the next one that is written.
  */
 
 #ifndef SERVER_LOG_H
@@ -17,11 +20,12 @@ typedef struct log_st {
     const char *file;       /* "-" for stderr; NULL: no log is kept */
     int fd;                 /* -1 if it cannot be opened at present */
     int failed;             /* and that has been reported */
+    unsigned long lost;     /* lines, since nobody reads what was written */
 } LOG;
 
 /* 1; or 0, which has been reported. */
 int log_open(LOG *log);
-/* Somebody has renamed it, and wants a new one. */
+/* Somebody has renamed it, and wants a new one; nothing without a log. */
 void log_reopen(LOG *log);
 void log_close(LOG *log);
 int log_is_kept(const LOG *log);

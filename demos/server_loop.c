@@ -116,7 +116,8 @@ static void refuse(LOOP *l, DOOR *d, int fd)
     close(fd);
     if (d == &l->main)
         l->server->stats.refused++;
-    log_refused(&l->server->log, name, "-max_conns");
+    log_refused(&l->server->log, name, d == &l->main
+                ? "-max_conns" : "too many ask for -stats");
     if (!d->refusing && d == &l->main)
         report(TOOL_NETWORK, name, "refused: there are %d connections; see "
                "-max_conns", d->max);
@@ -333,9 +334,10 @@ static int failed(const char *what)
 static int open_signals(LOOP *l)
 {
     net_ignore_sigpipe();
+    report_without_waiting();
     l->signals.fd = net_catch_signals();
     if (l->signals.fd == -1
-        || (log_is_kept(&l->server->log) && !net_catch_signal(SIGHUP))
+        || !net_catch_signal(SIGHUP)
         || !wait_set(l->server->wait, &l->signals, POLLIN))
         return failed("signals");
     return 1;

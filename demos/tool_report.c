@@ -4,10 +4,14 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 
+#define _POSIX_C_SOURCE 200809L
+
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <openssl/err.h>
 #include "bio_onion.h"
 #include "tool_report.h"
@@ -15,10 +19,23 @@
 #define LINE_SIZE 1024
 
 static const char *program = "onion";
+static int hasty;           /* after report_without_waiting() */
 
 void report_program(const char *name)
 {
     program = name;
+}
+
+void report_without_waiting(void)
+{
+    hasty = 1;
+}
+
+int report_has_room(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+    return poll(&p, 1, 0) != 0;
 }
 
 void report_escape(BIO *out, const char *text, size_t len)
@@ -93,8 +110,10 @@ static void say(const char *who, const char *text)
     BIO_puts(line, "\n");
     len = BIO_get_mem_data(line, &data);
     fflush(stdout);
-    fwrite(data, 1, (size_t)len, stderr);
-    fflush(stderr);
+    if (!hasty || report_has_room(STDERR_FILENO)) {
+        fwrite(data, 1, (size_t)len, stderr);
+        fflush(stderr);
+    }
     BIO_free(line);
 }
 
@@ -121,23 +140,6 @@ int report_layer(int code, int layer, const char *peer, const char *fmt, ...)
     snprintf(line, sizeof(line), "%s%s",
              report_label(label, layer, peer), text);
     say(NULL, line);
-    return code;
-}
-
-int report_at(int code, const char *who, int depth, const char *fmt, ...)
-{
-    char text[LINE_SIZE];
-    va_list args;
-    int n;
-
-    if (depth > 0)
-        n = snprintf(text, sizeof(text), "layer %d: ", depth);
-    else
-        n = snprintf(text, sizeof(text), "in the clear: ");
-    va_start(args, fmt);
-    vsnprintf(text + n, sizeof(text) - (size_t)n, fmt, args);
-    va_end(args);
-    say(who, text);
     return code;
 }
 
@@ -201,21 +203,6 @@ static size_t verdict_of(int reason)
     return i;
 }
 
-/*
- * The library's text is "layer 2 (client, host): cause"; what has failed goes
- * between the two.
- */
-static void describe(char *out, size_t size, const char *what,
-                     const char *text, const char *advice)
-{
-    const char *cause = strstr(text, "): ");
-    int layer = cause == NULL ? 0 : (int)(cause - text) + 3;
-
-    snprintf(out, size, "%.*s%s%s%s%s%s", layer, text, what,
-             text[layer] != '\0' ? ": " : "", text + layer,
-             advice != NULL ? "; " : "", advice != NULL ? advice : "");
-}
-
 /* SSL_is_init_finished() tells no more once the layer has failed. */
 static int had_handshake(BIO *stack, int layer)
 {
@@ -231,7 +218,7 @@ static size_t verdict_on(BIO *stack, int last)
 {
     int first, layer = BIO_onion_failed_layer(stack, &first);
 
-    if (layer == 0)
+    if (layer == 0 || last == ONION_R_TRANSPORT_FAILED)
         return verdict_of(last);
     /* A layer that ends before it began has lost nothing. */
     if (first == ONION_R_TRUNCATED && !had_handshake(stack, layer))
@@ -259,23 +246,6 @@ static const char *text_of_last(unsigned long *error)
 
     *error = ERR_peek_last_error_all(NULL, NULL, NULL, &text, &flags);
     return (flags & ERR_TXT_STRING) != 0 ? text : "";
-}
-
-int report_stack(const char *who, BIO *stack)
-{
-    char line[LINE_SIZE];
-    unsigned long error;
-    const char *text = text_of_last(&error);
-    size_t v;
-
-    if (ERR_GET_LIB(error) != BIO_onion_error_library())
-        return report(TOOL_NETWORK, who, "%s", report_openssl());
-    v = verdict_on(stack, ERR_GET_REASON(error));
-    describe(line, sizeof(line), reason_of(error), text,
-             who == NULL ? advice_on(stack, v) : NULL);
-    say(who, line);
-    ERR_clear_error();
-    return verdicts[v].code;
 }
 
 /* The layer that the library's text names, with the cause; else 0. */

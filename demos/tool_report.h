@@ -40,6 +40,12 @@
 /* The name that each line begins with. */
 void report_program(const char *name);
 
+/* From now on a line that stderr has no room for is dropped. */
+void report_without_waiting(void);
+
+/* 1 if a line can be written to fd without waiting, as far as can be told. */
+int report_has_room(int fd);
+
 /*
  * Writes one line to stderr: the program, who unless it is NULL, and the text,
  * with everything escaped that is not printable. Returns code.
@@ -62,20 +68,11 @@ const char *report_label(char out[REPORT_LABEL_SIZE], int layer,
 int report_layer(int code, int layer, const char *peer, const char *fmt, ...)
     REPORT_FORMAT(4, 5);
 
-/* The same of something at a depth: the text follows "layer 2: ". */
-int report_at(int code, const char *who, int depth, const char *fmt, ...)
-    REPORT_FORMAT(4, 5);
-
 /*
  * Reports why the last call on stack failed, from the error queue, which is
- * empty after it. The line names the layer and, unless it is of somebody else
- * (who), says what to do about it. Returns the exit code.
- */
-int report_stack(const char *who, BIO *stack);
-
-/*
- * The same as report_stack() with the label of the layer, whose other end is
- * peer(arg, layer); NULL if that is not known.
+ * empty after it. The line has the label of the layer, whose other end is
+ * peer(arg, layer), or NULL if that is not known; and it says what to do about
+ * it. Returns the exit code.
  */
 typedef const char *REPORT_PEER(void *arg, int layer);
 int report_stack_of(BIO *stack, REPORT_PEER *peer, void *arg);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <openssl/crypto.h>
 #include <openssl/pem.h>
+#include "bio_onion.h"
 #include "tool_lines.h"
 #include "tool_report.h"
 #include "tool_watch.h"
@@ -60,6 +61,37 @@ void watch_close(WATCH *w)
 {
     BIO_free(w->keylog);
     w->keylog = NULL;
+}
+
+/* What happens to a layer
+ * -----------------------
+ */
+
+static const char *how_removed(const SSL *ssl)
+{
+    return SSL_get_shutdown(ssl) == (SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
+        ? "stopped, the exchange of close_notify is complete"
+        : "dropped, with no close_notify";
+}
+
+const char *watch_event(int event, const SSL *ssl)
+{
+    switch (event) {
+    case ONION_EVENT_STARTED:
+        return "started";
+    case ONION_EVENT_HANDSHAKE:
+        return "handshake done";
+    case ONION_EVENT_PEER_CLOSED:
+        return "the peer's close_notify has come, reads go on outside";
+    case ONION_EVENT_CLOSED:
+        return "our close_notify is sent, writes go on outside";
+    case ONION_EVENT_REMOVED:
+        return how_removed(ssl);
+    case ONION_EVENT_FAILED:
+        return "failed";
+    default:
+        return "changed";
+    }
 }
 
 /* The view of an SSL

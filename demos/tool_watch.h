@@ -47,6 +47,9 @@ void watch_close(WATCH *w);
  */
 int watch_layer(const WATCH *w, SSL *ssl, int layer, const char *peer);
 
+/* An ONION_EVENT_ of a layer with that SSL, in words. */
+const char *watch_event(int event, const SSL *ssl);
+
 /*
  * For a program whose own message callback has taken the place of the one that
  * watch_layer() has set: it passes on to this what it was told.

@@ -684,7 +684,7 @@ fetch() {
 # resumes YES-OR-NO: the session of $tmp/session
 resumes() {
     fetch -sess_in "$tmp/session"
-    grep -q "^layer 1: .* resumed $1\$" "$tmp/page"
+    grep -q "^layer 1: .* resumed $1, early data" "$tmp/page"
 }
 
 # shellcheck disable=SC2086
