@@ -69,6 +69,14 @@ check() {
     fi
 }
 
+# left_out: true for three of four calls, with ONION_QUICK in the environment;
+# for cases that are many and alike, where programs are slow.
+tap_turn=0
+left_out() {
+    tap_turn=$((tap_turn + 1))
+    [ -n "${ONION_QUICK-}" ] && [ $((tap_turn % 4)) -ne 0 ]
+}
+
 done_testing() {
     echo "1..$tap_count"
     test "$tap_failed" -eq 0

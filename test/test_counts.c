@@ -363,7 +363,7 @@ START_TEST(no_size_takes_more_records_or_calls_than_in_BIO_f_ssl)
     const struct suite *s = &suites[_i % SUITES];
     struct counts a, b;
     struct ends ours, theirs;
-    int i, size, stride = getenv("ONION_QUICK") != NULL ? 5 : 1;
+    int i, size, stride = test_times(1, 5);
 
     ends_new(&ours, s, depths[_i / SUITES], 0, 0);
     ends_new(&theirs, s, depths[_i / SUITES], 1, 0);
@@ -764,7 +764,7 @@ START_TEST(memory_does_not_grow_with_starts_and_stops)
 {
     const struct suite *s = &suites[_i % 2];
     int i, first = 0, last = 0;
-    int turns = getenv("ONION_QUICK") != NULL ? 40 : 220;
+    int turns = test_times(220, 40);
     size_t before = 0;
     struct ends e;
 

@@ -258,8 +258,9 @@ START_TEST(an_end_anywhere_is_never_taken_for_a_close)
     enum tap_end end = _i / 4 ? TAP_ERROR : TAP_EOF;
     struct tap_side *in;
     int cut, got = -1, cuts = 0;
+    int each = test_times(60, 12), stride = test_times(11, 89);
 
-    for (cut = 0; got < 0; cut += cut < 60 ? 1 : 11) {
+    for (cut = 0; got < 0; cut += cut < each ? 1 : stride) {
         dive(_i, 0);
         peers_start(&p);
         peers_start(&p);
@@ -282,7 +283,7 @@ START_TEST(an_end_anywhere_is_never_taken_for_a_close)
         cuts++;
         done();
     }
-    ck_assert_int_gt(cuts, 60);
+    ck_assert_int_gt(cuts, each);
 }
 END_TEST
 
@@ -599,7 +600,7 @@ START_TEST(a_forged_close_anywhere_is_never_a_boundary)
     char data[100];
     int ret, rounds;
 
-    for (cut = 0; cut < 1500; cut += 17) {
+    for (cut = 0; cut < 1500; cut += (size_t)test_times(17, 101)) {
         dive(_i, 0);
         peers_start(&p);
         in = &tap_of(p.a.tap)->in;

@@ -33,6 +33,7 @@ refuses() {
     refuses_pattern=$2
     refuses_name=$3
     shift 3
+    ! left_out || return 0
     check "$refuses_name" fails "$refuses_code" "$refuses_pattern" "$@"
 }
 

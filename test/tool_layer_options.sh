@@ -58,6 +58,7 @@ wrong() {
     wrong_name=$1
     wrong_pattern=$2
     shift 2
+    ! left_out || return 0
     turn=$((1 - turn))
     # shellcheck disable=SC2086 # words are meant
     if [ $turn -eq 1 ]; then

@@ -25,6 +25,7 @@ check 'three proxies without TLS' passes -- -via http://p1 \
 answered() {
     answered_name=$1
     shift
+    ! left_out || return 0
     { printf '%s\n' tls head "$@" && inside; } | play
     check "$answered_name" passes -- $via
 }
@@ -54,6 +55,7 @@ answers() {
     answers_pattern=$2
     answers_name=$3
     shift 3
+    ! left_out || return 0
     printf '%s\n' tls head "$@" silent | play
     # Only where time must run out: a slow machine needs more for a handshake.
     answers_how=

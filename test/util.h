@@ -35,6 +35,9 @@ TCase *test_case(Suite *suite, const char *name);
  */
 void test_loop(TCase *tcase, const TTest *test, int from, int to);
 
+/* usual, or quick with ONION_QUICK: for loops within a test. */
+int test_times(int usual, int quick);
+
 /*
  * Shapes: the i-th of version x size of the transport x who is the client,
  * and then of depth 1 to max_depth. For test_loop().
