@@ -147,25 +147,6 @@ int hop_ftp(CLIENT *c, const char *name)
  * ----
  */
 
-/* The lines behind the reply, up to a dot; STARTTLS must be one of them. */
-static int read_capabilities(CLIENT *c)
-{
-    int lines = 0, offered = 0;
-
-    for (;;) {
-        if (lines++ == HOP_LINES_MAX)
-            return hop_blame(c, "more than 100 capabilities", NULL, 0);
-        if (!hop_line(c, HOP_LINE_MAX, "the list of capabilities"))
-            return 0;
-        if (strcmp(c->line.data, ".") == 0)
-            break;
-        if (hop_has_word(c->line.data, "STARTTLS"))
-            offered = 1;
-    }
-    return offered || hop_refused(c, "the news server offers no STARTTLS", "",
-                                  0);
-}
-
 int hop_nntp(CLIENT *c, const char *name)
 {
     QUESTION greeting = { NULL, "the greeting of a news server", NULL, 0 };
@@ -179,7 +160,10 @@ int hop_nntp(CLIENT *c, const char *name)
         return 0;
     if (r.code != 200 && r.code != 201)
         return refused(c, "the news server does not serve", &r);
-    if (!ask(c, &r, &list) || (r.code == 101 && !read_capabilities(c)))
+    if (!ask(c, &r, &list)
+        || (r.code == 101
+            && !hop_offers(c, "STARTTLS",
+                           "the news server offers no STARTTLS")))
         return 0;
     /* A server from before RFC 3977 has no list, but may have STARTTLS. */
     if (!ask(c, &r, &start))

@@ -36,4 +36,13 @@ HOP_PROTOCOL hop_postgres, hop_mysql, hop_telnet;
 /* 1 if word is one of the words of text, in upper or lower case. */
 int hop_has_word(const char *text, const char *word);
 
+/* 1 if it is the first. */
+int hop_first_is(const char *text, const char *word);
+
+/*
+ * The lines of a list, up to a dot: one of them must begin with the word. Else
+ * the peer will not, which is reported as `lacks'.
+ */
+int hop_offers(CLIENT *c, const char *word, const char *lacks);
+
 #endif

@@ -64,6 +64,34 @@ int hop_has_word(const char *text, const char *word)
     return 0;
 }
 
+int hop_first_is(const char *text, const char *word)
+{
+    size_t n = strcspn(text, " ");
+    char first[16] = "";
+
+    if (n >= sizeof(first))
+        return 0;
+    memcpy(first, text, n);
+    return hop_has_word(first, word);
+}
+
+int hop_offers(CLIENT *c, const char *word, const char *lacks)
+{
+    int lines = 0, offered = 0;
+
+    for (;;) {
+        if (lines++ == HOP_LINES_MAX)
+            return hop_blame(c, "more than 100 capabilities", NULL, 0);
+        if (!hop_line(c, HOP_LINE_MAX, "the list of capabilities"))
+            return 0;
+        if (strcmp(c->line.data, ".") == 0)
+            break;
+        if (hop_first_is(c->line.data, word))
+            offered = 1;
+    }
+    return offered || hop_refused(c, lacks, "", 0);
+}
+
 int hop_starttls_known(const char *protocol)
 {
     return find(protocol) != NULL;

@@ -11,18 +11,6 @@
 #include "hop_protocols.h"
 #include "hop_talk.h"
 
-/* The first word of the line. */
-static int first_is(const char *line, const char *word)
-{
-    size_t n = strcspn(line, " ");
-    char first[16] = "";
-
-    if (n >= sizeof(first))
-        return 0;
-    memcpy(first, line, n);
-    return hop_has_word(first, word);
-}
-
 static int refused(CLIENT *c, const char *what)
 {
     return hop_refused(c, what, c->line.data, c->line.len);
@@ -36,11 +24,11 @@ static int imap_greeting(CLIENT *c)
 {
     if (!hop_line_like(c, HOP_LINE_MAX, "* ", "the greeting of an IMAP server"))
         return 0;
-    if (first_is(c->line.data + 2, "OK"))
+    if (hop_first_is(c->line.data + 2, "OK"))
         return 1;
-    if (first_is(c->line.data + 2, "PREAUTH"))
+    if (hop_first_is(c->line.data + 2, "PREAUTH"))
         return refused(c, "STARTTLS comes too late for the IMAP server");
-    return first_is(c->line.data + 2, "BYE")
+    return hop_first_is(c->line.data + 2, "BYE")
         ? refused(c, "the IMAP server does not serve")
         : hop_unlike(c, "the greeting of an IMAP server");
 }
@@ -63,15 +51,15 @@ static int imap_reply(CLIENT *c, const char *tag, const char *what,
         if (!hop_line(c, HOP_LINE_MAX, what))
             return 0;
         line = c->line.data;
-        if (strncmp(line, tag, n) == 0 && first_is(line + n, "OK"))
+        if (strncmp(line, tag, n) == 0 && hop_first_is(line + n, "OK"))
             return 1;
         if (strncmp(line, tag, n) == 0)
             return refused(c, "the IMAP server refused");
         if (strncmp(line, "* ", 2) != 0)
             return hop_unlike(c, what);
-        if (first_is(line + 2, "BYE"))
+        if (hop_first_is(line + 2, "BYE"))
             return refused(c, "the IMAP server serves no more");
-        if (first_is(line + 2, "CAPABILITY")
+        if (hop_first_is(line + 2, "CAPABILITY")
             && hop_has_word(line + 2, "STARTTLS"))
             *offered = 1;
     }
@@ -100,26 +88,9 @@ static int pop3_reply(CLIENT *c, const char *what)
 {
     if (!hop_line(c, HOP_LINE_MAX, what))
         return 0;
-    if (first_is(c->line.data, "+OK"))
+    if (hop_first_is(c->line.data, "+OK"))
         return 1;
-    return first_is(c->line.data, "-ERR") ? 2 : hop_unlike(c, what);
-}
-
-static int pop3_capabilities(CLIENT *c)
-{
-    int lines = 0, offered = 0;
-
-    for (;;) {
-        if (lines++ == HOP_LINES_MAX)
-            return hop_blame(c, "more than 100 capabilities", NULL, 0);
-        if (!hop_line(c, HOP_LINE_MAX, "the list of capabilities"))
-            return 0;
-        if (strcmp(c->line.data, ".") == 0)
-            break;
-        if (first_is(c->line.data, "STLS"))
-            offered = 1;
-    }
-    return offered || hop_refused(c, "the POP3 server offers no STLS", "", 0);
+    return hop_first_is(c->line.data, "-ERR") ? 2 : hop_unlike(c, what);
 }
 
 int hop_pop3(CLIENT *c, const char *name)
@@ -133,7 +104,9 @@ int hop_pop3(CLIENT *c, const char *name)
         return 0;
     result = pop3_reply(c, "the reply to CAPA");
     /* A server from before RFC 2449 has no list, but may have STLS. */
-    if (result == 0 || (result == 1 && !pop3_capabilities(c))
+    if (result == 0
+        || (result == 1
+            && !hop_offers(c, "STLS", "the POP3 server offers no STLS"))
         || !hop_say(c, "STLS\r\n"))
         return 0;
     result = pop3_reply(c, "the reply to STLS");
@@ -201,13 +174,13 @@ static int sieve_line(CLIENT *c, const char *what, int *offered)
     if (!hop_line(c, HOP_LINE_MAX, what))
         return 0;
     line = c->line.data;
-    if (first_is(line, "NO") || first_is(line, "BYE"))
+    if (hop_first_is(line, "NO") || hop_first_is(line, "BYE"))
         return refused(c, "the sieve server refused");
-    if (first_is(line, "OK"))
+    if (hop_first_is(line, "OK"))
         result = 2;
     else if (line[0] != '"' && line[0] != '{')
         return hop_unlike(c, what);
-    else if (first_is(line, "\"STARTTLS\""))
+    else if (hop_first_is(line, "\"STARTTLS\""))
         *offered = 1;
     return skip_literals(c) ? result : 0;
 }
