@@ -87,12 +87,15 @@ static int first_line(REQUEST *r, const char *text, size_t len)
 {
     const char *end = text + len;
     const char *target = memchr(text, ' ', len);
-    const char *last;
+    const char *last = NULL;
 
-    if (target++ == NULL)
+    if (target != NULL)
+        last = memchr(target + 1, ' ', (size_t)(end - target) - 1);
+    if (last == NULL)
         return bad(r, 400);
-    last = memchr(target, ' ', (size_t)(end - target));
-    if (last++ == NULL || last - target < 2
+    target++;
+    last++;
+    if (last - target < 2
         || !is_token(text, (size_t)(target - text) - 1))
         return bad(r, 400);
     if (!version(r, last, (size_t)(end - last)))
