@@ -226,9 +226,10 @@ static void set_ends(ROUTE *r)
 /* A layer over a socket of the file system has no host's name to verify. */
 static int check_name(const HOP *h, const GROUPS *groups)
 {
-    const LAYER_OPTIONS *l = &options_group(groups, h->group)->tls;
+    const GROUP *g = options_group(groups, h->group);
+    const LAYER_OPTIONS *l = &g->tls;
 
-    if (!h->tls || h->at->host[0] != '\0' || l->insecure
+    if (!h->tls || g->described > 0 || h->at->host[0] != '\0' || l->insecure
         || l->servername != NULL || l->verify_hostname != NULL
         || l->verify_ip != NULL)
         return 1;
@@ -252,7 +253,8 @@ static int has_own(const GROUPS *groups, const HOP *h, int of_hop)
 
 static int check_options(const HOP *h, const GROUPS *groups)
 {
-    if (!h->tls && has_own(groups, h, 0))
+    if (!h->tls && (options_group(groups, h->group)->described > 0
+                    || has_own(groups, h, 0)))
         return mistake(h, groups, "has no layer, and options of one");
     if (h->kind != HOP_VIA && h->kind != HOP_STARTTLS && has_own(groups, h, 1))
         return mistake(h, groups, "has an option that is for -via or "

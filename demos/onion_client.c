@@ -222,6 +222,22 @@ static int check_early(const ARGUMENTS *a, CLIENT *c)
     return early_load(&c->early, a->early_data);
 }
 
+static int check_roles(const CLIENT *c)
+{
+    const ROUTE *r = &c->route;
+    int i, layer = 0;
+
+    for (i = 0; i < r->n; i++) {
+        layer += r->hop[i].tls;
+        if (r->hop[i].tls && !tls_can_connect(&c->tls, r->hop[i].group)) {
+            report(TOOL_USAGE, NULL, "layer %d: its section has the role of a "
+                   "server", layer);
+            return 0;
+        }
+    }
+    return 1;
+}
+
 static int check(ARGUMENTS *a, CLIENT *c)
 {
     if (!check_ways(a) || !set_stop(c, a->stop)
@@ -233,7 +249,8 @@ static int check(ARGUMENTS *a, CLIENT *c)
     if (a->stop != NULL && !a->verbs)
         return mistake("-stop is useless without -verbs");
     return check_early(a, c) && hops_check(c)
-        && tls_load(&c->tls, &c->groups) && watch_open(&c->watch);
+        && tls_load(&c->tls, &c->groups) && check_roles(c)
+        && watch_open(&c->watch);
 }
 
 /* The conversation
@@ -335,6 +352,7 @@ int main(int argc, char **argv)
     if (arguments.json)
         client.code = tell(&client);
     client_free(&client);
+    config_free(&client.groups.config);
     watch_close(&client.watch);
     pass_forget();
     BIO_free(client.out);

@@ -198,7 +198,9 @@ static int check_layers(const ARGUMENTS *a, SERVER *s)
         return mistake("there are more layers than -max_depth");
     for (i = 1; i <= served; i++)
         if (!tls_can_serve(&s->tls, tls_group_of_layer(&s->tls, i))) {
-            report(TOOL_USAGE, NULL, "layer %d: it needs its -cert", i);
+            report(TOOL_USAGE, NULL, "layer %d: it needs its -cert%s", i,
+                   s->groups.config.layers != NULL
+                   ? ", or the role of a server" : "");
             return 0;
         }
     return 1;
@@ -265,6 +267,7 @@ static int run(const ARGUMENTS *a, SERVER *s)
     if (s->target != NULL)
         freeaddrinfo(s->target);
     tls_free(&s->tls);
+    config_free(&s->groups.config);
     log_close(&s->log);
     watch_close(&s->watch);
     return result;

@@ -39,6 +39,16 @@ int layer_is_given(const LAYER_OPTIONS *l, const char *name)
     return l->given[table_find(layer_table, name) - layer_table];
 }
 
+int layer_is_any_given(const LAYER_OPTIONS *l)
+{
+    size_t i;
+
+    for (i = 0; i < LAYER_OPTIONS_MAX; i++)
+        if (l->given[i])
+            return 1;
+    return l->confs > 0;
+}
+
 static int set_own(LAYER_OPTIONS *l, const OPTION *o, const char *value,
                    int *used)
 {

@@ -103,6 +103,8 @@ int layer_set(LAYER_OPTIONS *l, int hops, const char *word, const char *value,
               int *used);
 int layer_is_given(const LAYER_OPTIONS *l, const char *name);
 
+int layer_is_any_given(const LAYER_OPTIONS *l);
+
 /* Looks for what no single option can see: 1; or -1, reported. */
 int layer_check(const LAYER_OPTIONS *l);
 

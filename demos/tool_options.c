@@ -31,6 +31,10 @@ static void help(const char *usage, const OPTION *table)
 {
     printf("%s\nOptions:\n", usage);
     table_help(table, NULL);
+    table_help_line("config", "file", "layers and options that a file "
+                    "describes,\nonion_config(5)");
+    table_help_line("section", "name", "its section that does (default: "
+                    "onion)");
     table_help_line("help", NULL, "this text");
     layer_help(has_hops(table));
     printf("\n%s", REPORT_EXIT_CODES);
@@ -116,12 +120,28 @@ static int set_opener(PARSER *p, const OPTION *o, const char *value, int *used)
     return open_group(p->groups, o, *used ? value : NULL);
 }
 
+static int set_text(const char **field, const char *word, const char *value,
+                    int *used)
+{
+    *used = 1;
+    if (value == NULL)
+        return table_mistake(word + 1, "needs an argument");
+    if (*field != NULL)
+        return table_mistake(word + 1, "is given twice");
+    *field = value;
+    return 1;
+}
+
 static int set_named(PARSER *p, const char *word, const char *value, int *used)
 {
     const OPTION *o = table_find(p->table, word + 1);
     int result;
 
     *used = 0;
+    if (strcmp(word, "-config") == 0)
+        return set_text(&p->groups->config.file, word, value, used);
+    if (strcmp(word, "-section") == 0)
+        return set_text(&p->groups->config.section, word, value, used);
     if (o == NULL) {
         result = layer_set(&present_group(p->groups)->tls, has_hops(p->table),
                            word, value, used);
@@ -157,13 +177,74 @@ static int parse(PARSER *p, int argc, char **argv, const char *usage)
     return layer_check(&present_group(p->groups)->tls);
 }
 
+/* A file
+ * ------
+ */
+
+/* In front, for the command line may go on where the file ends. */
+static int open_described(GROUPS *groups, int layer)
+{
+    const char *argument;
+    const OPTION *o = config_opener(&groups->config, layer, &argument);
+    GROUP *g = &groups->group[layer - 1];
+
+    if (o == NULL)
+        return -1;
+    if (groups->n == GROUPS_MAX)
+        return table_mistake(o->name, "is given too often");
+    memmove(g + 1, g, (size_t)(groups->n - layer + 1) * sizeof(*g));
+    memset(g, 0, sizeof(*g));
+    g->opener = o;
+    g->argument = argument;
+    g->described = layer;
+    groups->n++;
+    return 1;
+}
+
+/* What the command line says of the program goes before. */
+static int set_described(PARSER *p, const CONFIG_WORD *w)
+{
+    const OPTION *o = w->option;
+    LAYER_OPTIONS *l;
+
+    if (w->layer == 0)
+        return p->given[o - p->table] ? 1 : config_set(w, p->program);
+    l = &p->groups->group[w->layer - 1].tls;
+    if (o >= layer_table && o < layer_table + LAYER_OPTIONS_MAX)
+        l->given[o - layer_table] = 1;
+    return config_set(w, l);
+}
+
+static int read_config(PARSER *p)
+{
+    CONFIG *c = &p->groups->config;
+    const CONFIG_WORD *w;
+    int i;
+
+    if (c->file == NULL)
+        return c->section == NULL
+            ? 1 : table_mistake("section", "is useless without -config");
+    if (layer_is_any_given(&p->groups->all.tls))
+        return table_mistake("config", "has the options of its layers: those "
+                             "of others stand behind what opens them");
+    if (config_load(c, p->table) < 0)
+        return -1;
+    for (i = 1; i <= BIO_onion_config_layers(c->layers); i++)
+        if (open_described(p->groups, i) < 0)
+            return -1;
+    for (w = c->words; w != NULL; w = w->next)
+        if (set_described(p, w) < 0)
+            return -1;
+    return 1;
+}
+
 int options_parse(int argc, char **argv, const char *usage,
                   const OPTION *table, void *program, GROUPS *groups)
 {
     PARSER p = { .table = table, .program = program, .groups = groups };
     int result = parse(&p, argc, argv, usage);
 
-    if (result == 1 && check_files(groups) < 0)
+    if (result == 1 && (read_config(&p) < 0 || check_files(groups) < 0))
         return -1;
     if (result == 1)
         complete_groups(groups);

@@ -6,18 +6,21 @@
  * A group is a set of options of one layer or hop. An opener (OPTION_GROUP,
  * OPTION_GROUP_WITH) in the program's table opens it, and it holds until the
  * next opener. What stands before the first opener are the defaults of all.
+ * The layers of -config are groups too, before all others.
  */
 
 #ifndef TOOL_OPTIONS_H
 # define TOOL_OPTIONS_H
 
 # include "bio_onion.h"
+# include "tool_config.h"
 # include "tool_layer.h"
 # include "tool_table.h"
 
 typedef struct group_st {
     const OPTION *opener;   /* NULL for the defaults */
     const char *argument;   /* of the opener; NULL if it has none */
+    int described;          /* the number of its layer in -config, or 0 */
     LAYER_OPTIONS tls;      /* completed from the defaults after parsing */
 } GROUP;
 
@@ -27,6 +30,7 @@ typedef struct groups_st {
     GROUP all;
     GROUP group[GROUPS_MAX];
     int n;
+    CONFIG config;          /* to be freed */
 } GROUPS;
 
 /*

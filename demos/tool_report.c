@@ -19,6 +19,7 @@
 #define LINE_SIZE 1024
 
 static const char *program = "onion";
+static const char *place;   /* NULL: the command line */
 static int hasty;           /* after report_without_waiting() */
 
 void report_program(const char *name)
@@ -36,6 +37,11 @@ int report_has_room(int fd)
     struct pollfd p = { .fd = fd, .events = POLLOUT };
 
     return poll(&p, 1, 0) != 0;
+}
+
+void report_place(const char *where)
+{
+    place = where;
 }
 
 void report_escape(BIO *out, const char *text, size_t len)
@@ -104,6 +110,8 @@ static void say(const char *who, const char *text)
     if (line == NULL)
         return;
     BIO_printf(line, "%s: ", program);
+    if (place != NULL)
+        BIO_printf(line, "%s: ", place);
     if (who != NULL)
         BIO_printf(line, "%s: ", who);
     report_escape(line, text, strlen(text));

@@ -46,6 +46,9 @@ void report_without_waiting(void);
 /* 1 if a line can be written to fd without waiting, as far as can be told. */
 int report_has_room(int fd);
 
+/* The mistakes that follow are in this line of a file, until it is NULL. */
+void report_place(const char *where);
+
 /*
  * Writes one line to stderr: the program, who unless it is NULL, and the text,
  * with everything escaped that is not printable. Returns code.

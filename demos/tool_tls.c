@@ -68,7 +68,7 @@ static int can_talk(SSL_CTX *ctx, const char *who)
     return ok;
 }
 
-static int load_group(TLS_GROUP *g, const LAYER_OPTIONS *l, const char *who)
+static int load_options(TLS_GROUP *g, const LAYER_OPTIONS *l, const char *who)
 {
     g->ctx = SSL_CTX_new(TLS_method());
     if (g->ctx == NULL) {
@@ -87,6 +87,34 @@ static int load_group(TLS_GROUP *g, const LAYER_OPTIONS *l, const char *who)
         && session_load(&g->session, g->ctx, l, who)
         && status_load(&g->status, g->ctx, l, who)
         && ticket_load(&g->tickets, g->ctx, l, who);
+}
+
+/* Whom to believe and what to show, the file has said. */
+static int load_described(TLS_GROUP *g, const CONFIG *c, const GROUP *group,
+                          const char *who)
+{
+    const LAYER_OPTIONS *l = &group->tls;
+
+    g->described = group->described;
+    g->ctx = BIO_onion_config_get0_ctx(c->layers, g->described);
+    if (!SSL_CTX_up_ref(g->ctx))
+        return 0;
+    SSL_CTX_set_tlsext_servername_callback(g->ctx, take_name);
+    set_own(g->ctx, l);
+    return verify_load(&g->verify, g->ctx, l, who)
+        && session_load(&g->session, g->ctx, l, who)
+        && status_load(&g->status, g->ctx, l, who)
+        && ticket_load(&g->tickets, g->ctx, l, who);
+}
+
+static int load_group(TLS_GROUP *g, const GROUPS *groups, int n,
+                      const char *who)
+{
+    const GROUP *group = options_group(groups, n);
+
+    return group->described > 0
+        ? load_described(g, &groups->config, group, who)
+        : load_options(g, &group->tls, who);
 }
 
 /* What a report calls a group: "layer 2" for -layer, else as it was opened. */
@@ -117,7 +145,7 @@ int tls_load(TLS_LAYERS *t, const GROUPS *groups)
     if (t->group == NULL)
         return 0;
     for (i = -1; ok && i < groups->n; i++)
-        ok = load_group(&t->group[i + 1], &options_group(groups, i)->tls,
+        ok = load_group(&t->group[i + 1], groups, i,
                         name_of_group(groups, i, name));
     return ok;
 }
@@ -191,11 +219,28 @@ int tls_group_of_layer(const TLS_LAYERS *t, int layer)
     return last;
 }
 
+static int has_role(const TLS_GROUP *g, int client)
+{
+    const SSL_METHOD *method = SSL_CTX_get_ssl_method(g->ctx);
+
+    return method == (client ? TLS_client_method() : TLS_server_method());
+}
+
 int tls_can_serve(const TLS_LAYERS *t, int group)
 {
     const LAYER_OPTIONS *l = &options_group(t->groups, group)->tls;
+    const TLS_GROUP *g = &t->group[group + 1];
 
+    if (g->described > 0)
+        return has_role(g, 0);
     return l->cert.n > 0 || l->psk != NULL;
+}
+
+int tls_can_connect(const TLS_LAYERS *t, int group)
+{
+    const TLS_GROUP *g = &t->group[group + 1];
+
+    return g->described == 0 || has_role(g, 1);
 }
 
 /* A layer
@@ -218,14 +263,27 @@ static SSL *new_ssl(TLS_GROUP *g, int client)
     return NULL;
 }
 
+static SSL *new_described(const TLS_LAYERS *t, const TLS_GROUP *g, int client,
+                          const char *host)
+{
+    if (has_role(g, client))
+        return BIO_onion_config_new_ssl(t->groups->config.layers, g->described,
+                                        host);
+    ERR_raise_data(ERR_LIB_USER, ERR_R_PASSED_INVALID_ARGUMENT,
+                   "its section has the other role");
+    return NULL;
+}
+
 SSL *tls_new_server(const TLS_LAYERS *t, int group, int layer)
 {
     TLS_GROUP *g = &t->group[group + 1];
-    SSL *ssl = new_ssl(g, 0);
+    SSL *ssl = g->described > 0 ? new_described(t, g, 0, NULL)
+                                : new_ssl(g, 0);
 
     if (ssl == NULL)
         return NULL;
-    verify_client(&g->verify, ssl);
+    if (g->described == 0 || g->verify.pins.n > 0)
+        verify_client(&g->verify, ssl);
     if (session_use(&g->session, ssl, layer, &g->verify, NULL))
         return ssl;
     SSL_free(ssl);
@@ -236,11 +294,13 @@ SSL *tls_new_client(const TLS_LAYERS *t, int group, int layer,
                     const char *host)
 {
     TLS_GROUP *g = &t->group[group + 1];
-    SSL *ssl = new_ssl(g, 1);
+    SSL *ssl = g->described > 0 ? new_described(t, g, 1, host)
+                                : new_ssl(g, 1);
 
     if (ssl == NULL)
         return NULL;
-    if (verify_server(&g->verify, ssl, host) && status_ask(ssl, g->verify.l)
+    if ((g->described > 0 || verify_server(&g->verify, ssl, host))
+        && status_ask(ssl, g->verify.l)
         && session_use(&g->session, ssl, layer, &g->verify, host))
         return ssl;
     SSL_free(ssl);

@@ -22,6 +22,7 @@
 /* What was made of a group, for all layers that it is used for. */
 typedef struct tls_group_st {
     SSL_CTX *ctx;
+    int described;          /* the number of its layer in -config, or 0 */
     VERIFY verify;
     ALPN alpn;
     PSK psk;
@@ -60,6 +61,9 @@ int tls_group_of_layer(const TLS_LAYERS *t, int layer);
 
 /* 1 if the group has what a TLS server needs: a certificate, or -psk. */
 int tls_can_serve(const TLS_LAYERS *t, int group);
+
+/* 1 unless the layer is described in a file as one of a server. */
+int tls_can_connect(const TLS_LAYERS *t, int group);
 
 /* For BIO_onion_start_tls(); NULL with the reason in the error queue. */
 SSL *tls_new_server(const TLS_LAYERS *t, int group, int layer);

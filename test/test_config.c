@@ -751,10 +751,11 @@ int main(void)
     tc = test_case(suite, "wrong");
     tcase_add_checked_fixture(tc, begin, end);
     sweep_timeout(tc);
-    tcase_add_loop_test(tc, what_is_wrong_is_said_with_file_line_section_and_key,
-                        0, WRONG);
+    tcase_add_loop_test(tc,
+        what_is_wrong_is_said_with_file_line_section_and_key, 0, WRONG);
     tcase_add_test(tc, a_file_that_cannot_be_read_to_its_end_is_refused);
-    tcase_add_test(tc, keys_of_the_application_are_offered_to_it_with_their_line);
+    tcase_add_test(tc,
+        keys_of_the_application_are_offered_to_it_with_their_line);
     tcase_add_test(tc, a_file_with_any_byte_wrong_is_refused_or_still_verifies);
     tcase_add_test(tc, any_allocation_of_a_load_and_start_may_fail);
     return test_main(suite);
