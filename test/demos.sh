@@ -32,7 +32,8 @@ compile() {
 }
 
 check 'make install' install_there
-for program in two_layers https_via_proxy accept_server poll_loop; do
+for program in two_layers https_via_proxy accept_server poll_loop \
+    starttls_client before_onion after_onion; do
     check "$program compiles with what pkg-config says" compile "$program"
 done
 LD_LIBRARY_PATH=$root$libdir${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
@@ -143,5 +144,72 @@ check 'poll_loop has 1.3 MB back through two layers, both ways at once' \
 complains 'poll_loop says which layer failed' \
     'layer 2 (client, wrong.example): hostname mismatch' \
     "$tmp/poll_loop" "$address" "$ca" outer.example wrong.example
+
+# starttls_client
+# ---------------
+
+# shellcheck disable=SC2086 # words are meant
+server=test/interop/ftps_server
+[ ! -x test/interop/.libs/ftps_server ] ||
+    server=test/interop/.libs/ftps_server
+start_server ftps "$certs/outer.example.pem" "$certs/outer.example.key" \
+    "$ca" || exit 99
+converses() {
+    timeout 30 "$tmp/starttls_client" "$address" "$ca" "$@" >"$tmp/said" ||
+        return 1
+    cat "$tmp/said"
+    [ "$(sed 's/^depth \(.\): \(...\).*/\1:\2/' "$tmp/said" | tr -d '\r' |
+        paste -s -d ' ' -)" = "0:220 0:234 1:331 1:230 1:200 0:257 0:221" ]
+}
+check 'starttls_client says its password inside, and the rest in clear' \
+    converses outer.example me secret
+inside() {
+    cat "$log"
+    grep -q '^depth=1 PASS' "$log" && grep -q '^depth=0 PWD' "$log"
+}
+check 'the server has read it so' inside
+complains 'it says nothing to a server of another name' 'hostname mismatch' \
+    "$tmp/starttls_client" "$address" "$ca" wrong.example me secret
+stop_background "$pid"
+
+# before_onion, after_onion
+# -------------------------
+
+server=demos/onion_server
+[ ! -x demos/.libs/onion_server ] || server=demos/.libs/onion_server
+# shellcheck disable=SC2086 # words are meant
+start_server www -accept 127.0.0.1:0 -www $outer || exit 99
+# page PROGRAM ARGUMENT...: what it shows of the layers
+page() {
+    page_program=$1
+    shift
+    timeout 30 "$tmp/$page_program" "$address" "$ca" "$@" >"$tmp/page" &&
+        sed -n 's/^\(layer.* name [^,]*\),.*/\1/p' "$tmp/page" | cat -v
+}
+alike() {
+    page before_onion outer.example >"$tmp/expected" &&
+        page after_onion outer.example >"$tmp/said" &&
+        same "$tmp/expected" "$tmp/said" && cat "$tmp/said" &&
+        grep -q 'name outer.example' "$tmp/said"
+}
+check 'before_onion and after_onion show the same' alike
+complains 'after_onion accepts no certificate of another' 'hostname mismatch' \
+    "$tmp/after_onion" "$address" "$ca" inner.example
+stop_background "$pid"
+unchanged() {
+    # shellcheck disable=SC2046 # words are meant
+    CPPFLAGS="${CPPFLAGS-} $(pkg_config --variable=compat_cflags bio_onion)" \
+        compile before_onion
+}
+check 'before_onion compiles unchanged, too' unchanged
+# shellcheck disable=SC2086 # words are meant
+start_server www2 -accept 127.0.0.1:0 -www -layer $outer -layer $inner ||
+    exit 99
+two_at_once() {
+    page after_onion outer.example inner.example >"$tmp/said" &&
+        cat "$tmp/said" && [ "$(wc -l <"$tmp/said")" -eq 2 ]
+}
+check 'after_onion goes through two layers' two_at_once
+stop_background "$pid"
 
 done_testing
