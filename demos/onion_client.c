@@ -342,7 +342,8 @@ int main(int argc, char **argv)
     client.out = net_hold_standard(O_RDONLY)
         ? BIO_new_fp(stdout, BIO_NOCLOSE) : NULL;
     if (client.out == NULL)
-        return TOOL_USAGE;
+        return report(TOOL_USAGE, NULL, "no standard input and output: %s",
+                      strerror(errno));
     result = options_parse(argc, argv, usage, table, &arguments,
                            &client.groups);
     if (result <= 0)

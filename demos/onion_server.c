@@ -9,6 +9,7 @@
 
 #define _POSIX_C_SOURCE 200809L
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -282,10 +283,11 @@ int main(int argc, char **argv)
     };
     int result;
 
+    report_program("onion_server");
     /* It need not be heard. */
     if (!net_hold_standard(O_RDWR))
-        return TOOL_USAGE;
-    report_program("onion_server");
+        return report(TOOL_USAGE, NULL, "no standard input and output: %s",
+                      strerror(errno));
     server.log.fd = -1;
     result = options_parse(argc, argv, usage, table, &arguments,
                            &server.groups);

@@ -42,6 +42,12 @@ typedef struct loop_st {
     int code;               /* to exit with */
 } LOOP;
 
+static int failed(const char *what)
+{
+    report(TOOL_NETWORK, NULL, "%s: %s", what, strerror(errno));
+    return 0;
+}
+
 /* Connections
  * -----------
  */
@@ -140,12 +146,14 @@ static void admit(LOOP *l, DOOR *d, int fd)
     run_conn(l, c, net_now());
 }
 
-static void set_accepting(LOOP *l, DOOR *d, int on)
+/* 1; or 0 with errno: not at each of its sockets. */
+static int set_accepting(LOOP *l, DOOR *d, int on)
 {
-    int i;
+    int i, ok = 1;
 
     for (i = 0; i < d->slots; i++)
-        wait_set(l->server->wait, &d->slot[i], on ? POLLIN : 0);
+        ok = wait_set(l->server->wait, &d->slot[i], on ? POLLIN : 0) && ok;
+    return ok;
 }
 
 static int is_nothing(int error)
@@ -199,11 +207,14 @@ static int open_door(LOOP *l, DOOR *d, const NET_PLACE *place, const char *word)
     for (i = 0; i < d->slots; i++) {
         d->slot[i].fd = fd[i];
         d->slot[i].owner = d;
+    }
+    if (d->slots == 0 || !set_accepting(l, d, 1))
+        return d->slots > 0 && failed("wait");
+    for (i = 0; i < d->slots; i++) {
         net_name(fd[i], 0, name);
         printf("%s %s\n", word, name);
     }
-    set_accepting(l, d, 1);
-    return d->slots > 0;
+    return 1;
 }
 
 /* Signals
@@ -300,8 +311,8 @@ static void run_timers(LOOP *l, long long now)
 {
     if (l->pause.place != 0 && l->pause.due <= now) {
         timers_clear(&l->server->timers, &l->pause);
-        set_accepting(l, &l->main, 1);
-        set_accepting(l, &l->stats, 1);
+        if (!set_accepting(l, &l->main, 1) || !set_accepting(l, &l->stats, 1))
+            timers_set(&l->server->timers, &l->pause, now + ACCEPT_PAUSE_MS);
     }
     if (l->drain.place != 0 && l->drain.due <= now) {
         timers_clear(&l->server->timers, &l->drain);
@@ -324,12 +335,6 @@ static int serve(LOOP *l)
 /* Starting and ending
  * -------------------
  */
-
-static int failed(const char *what)
-{
-    report(TOOL_NETWORK, NULL, "%s: %s", what, strerror(errno));
-    return 0;
-}
 
 static int open_signals(LOOP *l)
 {

@@ -408,7 +408,8 @@ int net_hold_standard(int mode)
     int fd;
 
     for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", mode) != fd)
+        if (fcntl(fd, F_GETFD) == -1 && errno == EBADF
+            && open("/dev/null", mode) != fd)
             return 0;
     return 1;
 }
