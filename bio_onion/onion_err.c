@@ -41,7 +41,7 @@ static ERR_STRING_DATA reasons[] = {
 };
 
 static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
-static int library;
+static int library = ERR_LIB_USER;
 
 static void load(void)
 {
@@ -55,7 +55,8 @@ static void load(void)
 
 int BIO_onion_error_library(void)
 {
-    return CRYPTO_THREAD_run_once(&once, load) ? library : ERR_LIB_USER;
+    CRYPTO_THREAD_run_once(&once, load);
+    return library;
 }
 
 void onion_err_raise(const char *file, int line, const char *func,

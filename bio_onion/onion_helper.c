@@ -88,7 +88,7 @@ int BIO_onion_shutdown(BIO *chain)
     BIO *b;
     int sent;
 
-    if (onion_layer_find(chain) == NULL)
+    if (BIO_f_onion() == NULL || onion_layer_find(chain) == NULL)
         return 1;
     BIO_clear_retry_flags(chain);
     sent = close_all(chain);
@@ -106,7 +106,7 @@ int BIO_onion_shutdown(BIO *chain)
 
 static SSL *ssl_of(BIO *chain)
 {
-    BIO *layer = onion_layer_find(chain);
+    BIO *layer = BIO_f_onion() == NULL ? NULL : onion_layer_find(chain);
 
     return layer == NULL ? NULL : onion_layer_of(layer)->ssl;
 }

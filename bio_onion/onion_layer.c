@@ -21,9 +21,9 @@ BIO *onion_layer_find(BIO *bio)
     for (; bio != NULL; bio = BIO_next(bio)) {
         int type = BIO_method_type(bio);
 
-        if (type == onion_layer_type && type != 0)
+        if (type == onion_layer_type)
             return bio;
-        if (type == onion_wire_type && type != 0)
+        if (type == onion_wire_type)
             return NULL;
     }
     return NULL;
@@ -107,10 +107,7 @@ static void release_ssl(BIO *b)
 
 static int layer_destroy(BIO *b)
 {
-    if (b == NULL)
-        return 0;
-    if (onion_layer_of(b) != NULL)
-        release_ssl(b);
+    release_ssl(b);
     OPENSSL_free(onion_layer_of(b));
     BIO_set_data(b, NULL);
     BIO_set_init(b, 0);
@@ -146,7 +143,7 @@ static void renegotiate(ONION_LAYER *l, int passed)
 static int layer_read(BIO *b, char *out, size_t len, size_t *got)
 {
     ONION_LAYER *l = onion_layer_of(b);
-    int ret = onion_session_get(b, out, len > INT_MAX ? INT_MAX : (int)len, 0);
+    int ret = onion_session_get(b, out, onion_pass_length(len), 0);
 
     *got = 0;
     if (ret > 0) {
@@ -161,7 +158,7 @@ static int layer_read(BIO *b, char *out, size_t len, size_t *got)
 
 static int layer_write(BIO *b, const char *in, size_t len, size_t *put)
 {
-    int ret = onion_session_put(b, in, len > INT_MAX ? INT_MAX : (int)len);
+    int ret = onion_session_put(b, in, onion_pass_length(len));
 
     *put = 0;
     if (ret <= 0)
@@ -447,8 +444,10 @@ static long layer_callback_ctrl(BIO *b, int cmd, BIO_info_cb *cb)
 static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
 static BIO_METHOD *method;
 
+/* Of both types, so that no thread looks at one while another makes it. */
 static void make_method(void)
 {
+    onion_wire_make_method();
     onion_layer_type = BIO_get_new_index() | BIO_TYPE_FILTER;
     method = BIO_meth_new(onion_layer_type, "onion");
     if (method == NULL)
@@ -464,5 +463,6 @@ static void make_method(void)
 
 const BIO_METHOD *BIO_f_onion(void)
 {
-    return CRYPTO_THREAD_run_once(&once, make_method) ? method : NULL;
+    CRYPTO_THREAD_run_once(&once, make_method);
+    return method;
 }

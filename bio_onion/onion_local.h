@@ -14,6 +14,7 @@
 #ifndef ONION_LOCAL_H
 # define ONION_LOCAL_H
 
+# include <limits.h>
 # include <openssl/err.h>
 # include "bio_onion.h"
 
@@ -78,6 +79,12 @@ static inline int onion_pass_is_ktls(int cmd)
     return cmd >= ONION_KTLS_FROM && cmd <= ONION_KTLS_TO;
 }
 
+/* BIO_read_ex() and its kind may be asked for more than an SSL is. */
+static inline int onion_pass_length(size_t len)
+{
+    return len > INT_MAX ? INT_MAX : (int)len;
+}
+
 int onion_pass_never(int cmd);
 /* What from, a BIO further down, has asked for. */
 void onion_pass_retry(BIO *to, BIO *from);
@@ -130,11 +137,11 @@ typedef struct onion_layer_st {
 } ONION_LAYER;
 
 ONION_LAYER *onion_layer_of(BIO *layer);
-extern int onion_layer_type;        /* 0 before the first layer */
+extern int onion_layer_type;        /* set by BIO_f_onion() */
 
 static inline int onion_layer_is(const BIO *bio)
 {
-    return onion_layer_type != 0 && BIO_method_type(bio) == onion_layer_type;
+    return BIO_method_type(bio) == onion_layer_type;
 }
 
 /* The next layer at or below bio, but above a wire; NULL if there is none. */
@@ -229,11 +236,13 @@ int onion_port_settle(BIO *layer);      /* finishes a flush that is owed */
  * onion_wire.c: read-ahead and write batching at the bottom of a stack.
  */
 BIO *onion_wire_new(void);
-extern int onion_wire_type;         /* 0 before the first wire */
+/* Called once, before there is a BIO of ours that looks for a wire. */
+void onion_wire_make_method(void);
+extern int onion_wire_type;         /* set by BIO_f_onion() */
 
 static inline int onion_wire_is(const BIO *bio)
 {
-    return onion_wire_type != 0 && BIO_method_type(bio) == onion_wire_type;
+    return BIO_method_type(bio) == onion_wire_type;
 }
 
 BIO *onion_wire_find(BIO *bio);

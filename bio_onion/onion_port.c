@@ -107,7 +107,7 @@ static int port_read(BIO *port, char *out, size_t len, size_t *got)
         set_blocked(port, l, BIO_FLAGS_READ, 0);
         return -1;
     }
-    ret = BIO_read(next, out, len > INT_MAX ? INT_MAX : (int)len);
+    ret = BIO_read(next, out, onion_pass_length(len));
     if (ret > 0) {
         l->blocked = 0;
         *got = (size_t)ret;
@@ -148,7 +148,7 @@ static int port_write(BIO *port, const char *in, size_t len, size_t *put)
     /* One record below, or two of which none makes two of the next. */
     if (len > SSL3_RT_MAX_PLAIN_LENGTH && l->room_below != 0)
         len = l->room_below;
-    ret = BIO_write(next, in, len > INT_MAX ? INT_MAX : (int)len);
+    ret = BIO_write(next, in, onion_pass_length(len));
     if (ret > 0) {
         l->blocked = 0;
         *put = (size_t)ret;
@@ -244,9 +244,8 @@ BIO *onion_port_new(ONION_LAYER *l)
 {
     BIO *port;
 
-    if (!CRYPTO_THREAD_run_once(&once, make_method) || method == NULL)
-        return NULL;
-    port = BIO_new(method);
+    CRYPTO_THREAD_run_once(&once, make_method);
+    port = method == NULL ? NULL : BIO_new(method);
     if (port != NULL)
         BIO_set_data(port, l);
     return port;

@@ -44,12 +44,9 @@ static int stack_create(BIO *b)
 
 static int stack_destroy(BIO *b)
 {
-    if (b == NULL)
-        return 0;
-    if (onion_stack_of(b) != NULL && onion_wire_find(b) != NULL)
+    if (onion_wire_find(b) != NULL)
         onion_stop_farewell(b);
-    if (onion_stack_of(b) != NULL)
-        onion_buf_free(&onion_stack_of(b)->gathered);
+    onion_buf_free(&onion_stack_of(b)->gathered);
     OPENSSL_free(onion_stack_of(b));
     BIO_set_data(b, NULL);
     BIO_set_init(b, 0);
@@ -186,7 +183,7 @@ static int stack_read(BIO *b, char *out, size_t len, size_t *got)
     if (out == NULL || len == 0)
         return 0;
     top = begin_read(b);
-    ret = BIO_read(top, out, len > INT_MAX ? INT_MAX : (int)len);
+    ret = BIO_read(top, out, onion_pass_length(len));
     ret = onion_stack_leave_anyway(b, was_read(b, top, ret));
     if (ret <= 0)
         return ret;
@@ -196,7 +193,7 @@ static int stack_read(BIO *b, char *out, size_t len, size_t *got)
 
 static int stack_write(BIO *b, const char *in, size_t len, size_t *put)
 {
-    int ret = onion_write(b, in, len > INT_MAX ? INT_MAX : (int)len);
+    int ret = onion_write(b, in, onion_pass_length(len));
 
     *put = ret > 0 ? (size_t)ret : 0;
     return ret > 0 ? 1 : ret;
@@ -394,8 +391,11 @@ static long stack_callback_ctrl(BIO *b, int cmd, BIO_info_cb *cb)
 static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
 static BIO_METHOD *method;
 
+/* Without layers it would be of no use. */
 static void make_method(void)
 {
+    if (BIO_f_onion() == NULL)
+        return;
     stack_type = BIO_get_new_index() | BIO_TYPE_FILTER;
     method = BIO_meth_new(stack_type, "onion stack");
     if (method == NULL)
@@ -412,7 +412,8 @@ static void make_method(void)
 
 const BIO_METHOD *BIO_f_onion_stack(void)
 {
-    return CRYPTO_THREAD_run_once(&once, make_method) ? method : NULL;
+    CRYPTO_THREAD_run_once(&once, make_method);
+    return method;
 }
 
 BIO *BIO_new_onion_stack(BIO *transport)

@@ -52,21 +52,16 @@ static int wire_create(BIO *b)
 
 static int wire_destroy(BIO *b)
 {
-    ONION_WIRE *w;
+    ONION_WIRE *w = wire_of(b);
 
-    if (b == NULL)
-        return 0;
-    w = wire_of(b);
-    if (w != NULL) {
-        if (BIO_next(b) != NULL) {
-            /* The last words of layers that were freed one by one. */
-            ERR_set_mark();
-            onion_wire_flush(b);
-            ERR_pop_to_mark();
-        }
-        onion_buf_free(&w->in);
-        onion_buf_free(&w->out);
+    if (BIO_next(b) != NULL) {
+        /* The last words of layers that were freed one by one. */
+        ERR_set_mark();
+        onion_wire_flush(b);
+        ERR_pop_to_mark();
     }
+    onion_buf_free(&w->in);
+    onion_buf_free(&w->out);
     OPENSSL_free(w);
     BIO_set_data(b, NULL);
     BIO_set_init(b, 0);
@@ -113,7 +108,7 @@ static int send_now(BIO *b, const void *in, int len)
 static int send_some(BIO *b)
 {
     ONION_WIRE *w = wire_of(b);
-    int len = w->out.len > INT_MAX ? INT_MAX : (int)w->out.len;
+    int len = onion_pass_length(w->out.len);
     int n = send_now(b, w->out.data + w->out.off, len);
 
     if (n > 0)
@@ -200,7 +195,7 @@ static size_t write_straight(BIO *b, const char *in, size_t len)
 
     if (!w->straight || w->out.len > 0 || w->failed || BIO_next(b) == NULL)
         return 0;
-    n = send_now(b, in, len > INT_MAX ? INT_MAX : (int)len);
+    n = send_now(b, in, onion_pass_length(len));
     return n > 0 ? (size_t)n : 0;
 }
 
@@ -314,7 +309,7 @@ static int read_straight(BIO *b, char *out, int len)
 static int wire_read(BIO *b, char *out, size_t size, size_t *got)
 {
     ONION_WIRE *w = wire_of(b);
-    int len = size > INT_MAX ? INT_MAX : (int)size;
+    int len = onion_pass_length(size);
     int n;
 
     if (len >= READ_AHEAD && w->in.len == 0)
@@ -330,11 +325,9 @@ static int wire_read(BIO *b, char *out, size_t size, size_t *got)
 static long pending(BIO *b)
 {
     ONION_WIRE *w = wire_of(b);
-    size_t n = w->in.len;
+    int n = onion_pass_length(w->in.len);
 
-    if (n > INT_MAX)
-        return INT_MAX;
-    return n > 0 || w->held ? (long)n : BIO_pending(BIO_next(b));
+    return n > 0 || w->held ? n : BIO_pending(BIO_next(b));
 }
 
 /* A transport that need not connect answers 0, and raises nothing. */
@@ -390,10 +383,9 @@ static long wire_callback_ctrl(BIO *b, int cmd, BIO_info_cb *cb)
     return BIO_next(b) == NULL ? 0 : BIO_callback_ctrl(BIO_next(b), cmd, cb);
 }
 
-static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
 static BIO_METHOD *method;
 
-static void make_method(void)
+void onion_wire_make_method(void)
 {
     onion_wire_type = BIO_get_new_index() | BIO_TYPE_FILTER;
     method = BIO_meth_new(onion_wire_type, "onion wire");
@@ -407,14 +399,9 @@ static void make_method(void)
     BIO_meth_set_callback_ctrl(method, wire_callback_ctrl);
 }
 
-static const BIO_METHOD *wire_method(void)
-{
-    return CRYPTO_THREAD_run_once(&once, make_method) ? method : NULL;
-}
-
 BIO *onion_wire_new(void)
 {
-    return wire_method() == NULL ? NULL : BIO_new(wire_method());
+    return method == NULL ? NULL : BIO_new(method);
 }
 
 BIO *onion_wire_find(BIO *bio)
