@@ -448,8 +448,7 @@ static BIO_METHOD *method;
 static void make_method(void)
 {
     onion_wire_make_method();
-    onion_layer_type = BIO_get_new_index() | BIO_TYPE_FILTER;
-    method = BIO_meth_new(onion_layer_type, "onion");
+    method = onion_pass_method(BIO_TYPE_FILTER, "onion", &onion_layer_type);
     if (method == NULL)
         return;
     BIO_meth_set_write_ex(method, layer_write);

@@ -79,6 +79,8 @@ static inline int onion_pass_is_ktls(int cmd)
     return cmd >= ONION_KTLS_FROM && cmd <= ONION_KTLS_TO;
 }
 
+/* NULL if there is no memory for it; *type, a kind of BIO_TYPE_*, stays then. */
+BIO_METHOD *onion_pass_method(int kind, const char *name, int *type);
 /* BIO_read_ex() and its kind may be asked for more than an SSL is. */
 static inline int onion_pass_length(size_t len)
 {

@@ -23,6 +23,16 @@ static const int passes[] = {
 #endif
 };
 
+BIO_METHOD *onion_pass_method(int kind, const char *name, int *type)
+{
+    int index = BIO_get_new_index();
+    BIO_METHOD *method = index < 0 ? NULL : BIO_meth_new(index | kind, name);
+
+    if (method != NULL)
+        *type = index | kind;
+    return method;
+}
+
 int onion_pass_control(int cmd)
 {
     size_t i;

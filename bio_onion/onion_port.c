@@ -230,8 +230,10 @@ static BIO_METHOD *method;
 /* BIO_TYPE_DESCRIPTOR is what SSL_get_fd() looks for. */
 static void make_method(void)
 {
-    method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK
-                          | BIO_TYPE_DESCRIPTOR, "onion port");
+    int type;
+
+    method = onion_pass_method(BIO_TYPE_SOURCE_SINK | BIO_TYPE_DESCRIPTOR,
+                               "onion port", &type);
     if (method == NULL)
         return;
     BIO_meth_set_write_ex(method, port_write);

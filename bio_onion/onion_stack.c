@@ -396,8 +396,7 @@ static void make_method(void)
 {
     if (BIO_f_onion() == NULL)
         return;
-    stack_type = BIO_get_new_index() | BIO_TYPE_FILTER;
-    method = BIO_meth_new(stack_type, "onion stack");
+    method = onion_pass_method(BIO_TYPE_FILTER, "onion stack", &stack_type);
     if (method == NULL)
         return;
     BIO_meth_set_write_ex(method, stack_write);

@@ -387,8 +387,8 @@ static BIO_METHOD *method;
 
 void onion_wire_make_method(void)
 {
-    onion_wire_type = BIO_get_new_index() | BIO_TYPE_FILTER;
-    method = BIO_meth_new(onion_wire_type, "onion wire");
+    method = onion_pass_method(BIO_TYPE_FILTER, "onion wire",
+                               &onion_wire_type);
     if (method == NULL)
         return;
     BIO_meth_set_write_ex(method, wire_write);

@@ -135,8 +135,10 @@ int hop_starttls_check(const char *protocol, const char *name)
 
 int hop_starttls(CLIENT *c, const char *protocol, const char *name)
 {
-    if (!hop_starttls_check(protocol, name))
+    const struct protocol_st *p = find(protocol);
+
+    if (!hop_starttls_check(protocol, name) || p == NULL)
         return client_fail(c, TOOL_USAGE);
-    return find(protocol)->talk(c, name != NULL ? name : "localhost")
+    return p->talk(c, name != NULL ? name : "localhost")
         && hop_nothing_more(c);
 }

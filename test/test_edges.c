@@ -1,0 +1,649 @@
+/*
+ * test_edges.c - the edges of the calls: no room, no memory, nothing below.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <openssl/crypto.h>
+#include "util.h"
+
+/*
+ * Memory: this program's own allocator can fail, once.
+ */
+
+static int fail_at;             /* 0: never; else the n-th from now on */
+static int allocations;
+
+static int fails(void)
+{
+    allocations++;
+    return fail_at > 0 && --fail_at == 0;
+}
+
+static void *allocate(size_t len, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return fails() ? NULL : malloc(len);
+}
+
+static void *reallocate(void *old, size_t len, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return fails() ? NULL : realloc(old, len);
+}
+
+static void release(void *old, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    free(old);
+}
+
+/* Each turn is a process of its own, where nothing was called before. */
+START_TEST(the_first_calls_may_lack_memory)
+{
+    SSL_CTX *ctx = test_client_ctx(0, 1);
+    BIO *half, *other, *stack, *layer, *buffered;
+    int started = 0;
+
+    BIO_new_bio_pair(&half, 100, &other, 100);
+    fail_at = _i + 1;
+    stack = BIO_new_onion_stack(half);
+    layer = BIO_new_onion(ctx, 1);
+    buffered = BIO_new_buffer_onion_connect(ctx);
+    if (stack != NULL)
+        started = BIO_onion_start_client(stack, ctx, "layer1.test");
+    fail_at = 0;
+    if (started)
+        ck_assert_int_eq(BIO_onion_write_depth(stack), 1);
+    ck_assert_int_eq(BIO_onion_shutdown(NULL), 1);
+    BIO_free_all(stack != NULL ? stack : half);
+    BIO_free_all(layer);
+    BIO_free_all(buffered);
+    BIO_free(other);
+    ERR_clear_error();
+}
+END_TEST
+
+/*
+ * A stack with nothing in it
+ */
+
+START_TEST(a_stack_without_a_chain_answers_and_does_nothing)
+{
+    BIO *stack = BIO_new(BIO_f_onion_stack());
+    BIO *out = BIO_new(BIO_s_mem());
+    char byte;
+
+    ck_assert_int_eq(BIO_pending(stack), 0);
+    ck_assert_int_eq(BIO_wpending(stack), 0);
+    ck_assert_int_eq(BIO_eof(stack), 1);
+    ck_assert_int_eq((int)BIO_get_fd(stack, NULL), -1);
+    ck_assert_int_eq((int)BIO_set_nbio(stack, 1), 0);
+    ck_assert_int_eq((int)BIO_set_info_callback(stack, NULL), 0);
+    ck_assert_int_eq(BIO_onion_print(out, stack), 1);
+    test_failed(stack, BIO_read(stack, &byte, 1), ONION_R_NO_TRANSPORT);
+    test_failed(stack, BIO_gets(stack, &byte, 1), ONION_R_NO_TRANSPORT);
+    test_failed(stack, (int)BIO_flush(stack), ONION_R_NO_TRANSPORT);
+    test_failed(stack, (int)BIO_do_handshake(stack), ONION_R_NO_TRANSPORT);
+    BIO_free(out);
+    BIO_free(stack);
+}
+END_TEST
+
+START_TEST(a_stack_over_nothing_is_not_made)
+{
+    ck_assert_ptr_null(BIO_new_onion_stack(NULL));
+    ck_assert_int_eq(ERR_GET_REASON(ERR_peek_last_error()),
+                     ONION_R_NO_TRANSPORT);
+    ERR_clear_error();
+}
+END_TEST
+
+START_TEST(a_stack_keeps_its_close_flag)
+{
+    BIO *a, *b;
+
+    test_pair(&a, &b, 100, 100);
+    ck_assert_int_eq((int)BIO_get_close(a), BIO_CLOSE);
+    ck_assert_int_eq((int)BIO_set_close(a, BIO_NOCLOSE), 1);
+    ck_assert_int_eq((int)BIO_get_close(a), BIO_NOCLOSE);
+    BIO_set_close(a, BIO_CLOSE);
+    BIO_free_all(a);
+    BIO_free_all(b);
+}
+END_TEST
+
+/*
+ * Lengths
+ */
+
+/* i: depth */
+START_TEST(no_length_is_read_and_written)
+{
+    struct peers p;
+    char byte = 'x';
+    size_t n;
+
+    peers_new(&p, 17408, TLS1_3_VERSION);
+    peers_dive(&p, _i);
+    peer_send(&p, &p.b, "abc\n", 4);
+    ck_assert_int_le(BIO_read(p.a.bio, &byte, 0), 0);
+    ck_assert_int_le(BIO_write(p.a.bio, &byte, 0), 0);
+    ck_assert_int_le(BIO_gets(p.a.bio, &byte, 1), 0);
+    ck_assert_int_le(BIO_puts(p.a.bio, ""), 0);
+    ck_assert_int_le(BIO_read(BIO_next(p.a.bio), &byte, 0), 0);
+    ck_assert_int_le(BIO_write(BIO_next(p.a.bio), &byte, 0), 0);
+    ck_assert_int_eq(BIO_read_ex(p.a.bio, &byte, 0, &n), 0);
+    ck_assert_int_eq(byte, 'x');
+    test_no_error();
+    peer_expect(&p, &p.a, "abc\n", 4, _i);
+    peers_talk(&p);
+    peers_free(&p);
+}
+END_TEST
+
+/* i: depth. What is asked for is more than an int; what there is, is not. */
+START_TEST(more_than_an_int_may_be_asked_for)
+{
+    size_t got = 0, len = (size_t)INT_MAX + 1;
+    char text[100] = "";
+    struct peers p;
+
+    peers_new(&p, 17408, TLS1_3_VERSION);
+    peers_dive(&p, _i);
+    ck_assert_int_eq(BIO_write(p.b.bio, "some text", 9), 9);
+    ck_assert_int_eq(BIO_read_ex(p.a.bio, text, len, &got), 1);
+    ck_assert_uint_eq(got, 9);
+    ck_assert_str_eq(text, "some text");
+    ck_assert_int_eq(BIO_write(p.b.bio, "some more", 9), 9);
+    ck_assert_int_eq(BIO_read_ex(BIO_next(p.a.bio), text, len, &got), 1);
+    ck_assert_str_eq(text, "some more");
+    peers_free(&p);
+}
+END_TEST
+
+/*
+ * Nothing below
+ */
+
+START_TEST(a_wire_whose_transport_was_popped_says_so)
+{
+    BIO *a, *b, *wire, *transport;
+    char byte;
+
+    test_pair(&a, &b, 100, 100);
+    wire = BIO_next(a);
+    ck_assert_int_eq(BIO_wpending(wire), 0);
+    ck_assert_int_eq((int)BIO_do_handshake(wire), 1);
+    ck_assert_int_eq((int)BIO_flush(wire), 1);
+    ck_assert_int_eq((int)BIO_ctrl(wire, 9999, 0, NULL), 0);
+    ck_assert_int_eq(BIO_read(wire, &byte, 0), 0);
+    transport = BIO_next(wire);
+    BIO_pop(transport);
+    ck_assert_int_eq(BIO_pending(wire), 0);
+    ck_assert_int_eq((int)BIO_do_handshake(wire), 0);
+    ck_assert_int_eq((int)BIO_get_fd(wire, NULL), -1);
+    ck_assert_int_eq((int)BIO_set_nbio(wire, 1), 0);
+    ck_assert_int_eq((int)BIO_set_info_callback(wire, NULL), 0);
+    ck_assert_int_le(BIO_read(wire, &byte, 1), 0);
+    ck_assert_int_eq(ERR_GET_REASON(ERR_peek_last_error()),
+                     ONION_R_NO_TRANSPORT);
+    test_failed(a, BIO_read(a, &byte, 1), ONION_R_NO_TRANSPORT);
+    test_failed(a, BIO_write(a, "x", 1), ONION_R_NO_TRANSPORT);
+    BIO_free_all(a);
+    BIO_free_all(transport);
+    BIO_free_all(b);
+}
+END_TEST
+
+/* A program calls the SSL by hand, where its layer would not. */
+START_TEST(an_ssl_over_nothing_fails_and_does_not_wait)
+{
+    BIO *layer = BIO_new_onion(test_client_ctx(0, 0), 1), *port;
+    char byte;
+    SSL *ssl;
+
+    BIO_get_ssl(layer, &ssl);
+    port = SSL_get_rbio(ssl);
+    ck_assert_int_le(SSL_do_handshake(ssl), 0);
+    ck_assert_int_eq(BIO_read(port, &byte, 1), -1);
+    ck_assert(!BIO_should_retry(port));
+    ck_assert_int_eq(BIO_write(port, "x", 1), -1);
+    ck_assert_int_eq((int)BIO_flush(port), 0);
+    ck_assert_int_eq(BIO_eof(port), 1);
+    ck_assert_int_eq(BIO_pending(port), 0);
+    ck_assert_int_eq(BIO_wpending(port), 0);
+    ck_assert_int_eq((int)BIO_get_fd(port, NULL), -1);
+    ck_assert_int_eq((int)BIO_ctrl(port, BIO_CTRL_DGRAM_QUERY_MTU, 0, NULL),
+                     0);
+    ERR_clear_error();
+    BIO_set_close(layer, BIO_NOCLOSE);
+    BIO_free(layer);
+    ck_assert_int_eq(BIO_eof(port), 1);
+    ck_assert_int_eq(BIO_read(port, &byte, 1), -1);
+    SSL_free(ssl);
+}
+END_TEST
+
+START_TEST(a_port_answers_for_what_lies_below_its_layer)
+{
+    int fds[2], fd = -1;
+    BIO *layer = BIO_new_onion(test_client_ctx(0, 0), 1), *port;
+    SSL *ssl;
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    BIO_push(layer, BIO_new_socket(fds[0], BIO_CLOSE));
+    BIO_get_ssl(layer, &ssl);
+    port = SSL_get_rbio(ssl);
+    ck_assert_int_eq(SSL_get_fd(ssl), fds[0]);
+    ck_assert_int_eq((int)BIO_get_fd(port, &fd), fds[0]);
+    ck_assert_int_eq((int)BIO_ctrl(port, BIO_CTRL_DGRAM_QUERY_MTU, 0, NULL),
+                     0);
+    ck_assert_int_eq(BIO_eof(port), 0);
+    ck_assert_int_eq(shutdown(fds[1], SHUT_WR), 0);
+    ck_assert_int_le(BIO_do_handshake(layer), 0);
+    ck_assert_int_eq(BIO_eof(port), 1);
+    ERR_clear_error();
+    BIO_free_all(layer);
+    close(fds[1]);
+}
+END_TEST
+
+/* i: 0 layer alone, 1 in a stack */
+START_TEST(a_layer_without_an_ssl_has_nothing_to_close_or_read)
+{
+    BIO *layer = BIO_new(BIO_f_onion()), *half, *other, *stack;
+
+    ck_assert_int_eq((int)BIO_set_info_callback(layer, NULL), 0);
+    if (_i == 0) {
+        ck_assert_int_eq(BIO_onion_shutdown(layer), -1);
+        ck_assert_int_eq(ERR_GET_REASON(ERR_peek_last_error()),
+                         ONION_R_NO_SSL);
+        ERR_clear_error();
+        BIO_free(layer);
+        return;
+    }
+    BIO_new_bio_pair(&half, 100, &other, 100);
+    BIO_push(layer, half);
+    stack = BIO_new_onion_stack(layer);
+    ck_assert_ptr_nonnull(stack);
+    ck_assert_int_eq(BIO_pending(stack), 0);
+    BIO_free_all(stack);
+    BIO_free(other);
+}
+END_TEST
+
+/*
+ * An SSL with BIOs of its own
+ */
+
+static BIO *layer_of_own(BIO *bio, SSL **ssl)
+{
+    BIO *layer = BIO_new(BIO_f_onion());
+
+    *ssl = SSL_new(test_client_ctx(0, 0));
+    SSL_set_connect_state(*ssl);
+    SSL_set_bio(*ssl, bio, bio);
+    ck_assert_int_eq((int)BIO_set_ssl(layer, *ssl, BIO_CLOSE), 1);
+    return layer;
+}
+
+START_TEST(an_ssl_of_its_own_bio_ends_with_it)
+{
+    BIO *mem = BIO_new(BIO_s_mem()), *layer;
+    SSL *ssl;
+
+    BIO_set_mem_eof_return(mem, 0);
+    layer = layer_of_own(mem, &ssl);
+    ck_assert_int_eq(BIO_eof(layer), 1);
+    ck_assert_int_eq(BIO_pending(layer), 0);
+    BIO_write(mem, "x", 1);
+    ck_assert_int_eq(BIO_eof(layer), 0);
+    ck_assert_int_eq(BIO_pending(layer), 1);
+    BIO_free_all(layer);
+}
+END_TEST
+
+START_TEST(a_bio_that_is_there_already_is_not_pushed_again)
+{
+    BIO *mem = BIO_new(BIO_s_mem()), *layer = BIO_new(BIO_f_onion());
+    SSL *ssl = SSL_new(test_client_ctx(0, 0));
+
+    BIO_push(layer, mem);
+    BIO_up_ref(mem);
+    SSL_set_bio(ssl, mem, mem);
+    ck_assert_int_eq((int)BIO_set_ssl(layer, ssl, BIO_CLOSE), 1);
+    ck_assert_ptr_eq(BIO_next(layer), mem);
+    ck_assert_ptr_null(BIO_next(mem));
+    BIO_free_all(layer);
+}
+END_TEST
+
+START_TEST(what_is_pushed_in_its_place_is_read)
+{
+    BIO *mem = BIO_new(BIO_s_mem()), *other = BIO_new(BIO_s_mem()), *layer;
+    SSL *ssl;
+
+    layer = layer_of_own(mem, &ssl);
+    BIO_free(BIO_pop(mem) == NULL ? mem : NULL);
+    BIO_push(layer, other);
+    ck_assert_ptr_ne(SSL_get_rbio(ssl), mem);
+    ck_assert_int_le(BIO_do_handshake(layer), 0);
+    ck_assert_int_gt(BIO_pending(other), 0);
+    ERR_clear_error();
+    BIO_free_all(layer);
+}
+END_TEST
+
+START_TEST(a_layer_that_is_popped_takes_the_bios_from_its_ssl)
+{
+    BIO *mem = BIO_new(BIO_s_mem()), *layer;
+    SSL *ssl;
+
+    layer = layer_of_own(mem, &ssl);
+    BIO_pop(layer);
+    ck_assert_ptr_null(SSL_get_rbio(ssl));
+    BIO_free(layer);
+    BIO_free(mem);
+}
+END_TEST
+
+/*
+ * Starts that are refused
+ */
+
+START_TEST(start_is_refused_for_an_ssl_that_has_a_way_out)
+{
+    BIO *a, *b;
+    SSL *ssl = test_ssl(1, 0, 1);
+
+    test_pair(&a, &b, 100, 100);
+    SSL_set0_wbio(ssl, BIO_new(BIO_s_mem()));
+    test_refused(BIO_onion_start_tls(a, ssl, NULL, 0), ONION_R_SSL_IN_USE);
+    SSL_set0_wbio(ssl, NULL);
+    SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN);
+    test_refused(BIO_onion_start_tls(a, ssl, NULL, 0), ONION_R_SSL_IN_USE);
+    SSL_set_shutdown(ssl, 0);
+    test_refused(BIO_onion_start_tls(a, ssl, NULL, 1),
+                 ERR_R_PASSED_NULL_PARAMETER);
+    ck_assert_int_eq(BIO_onion_start_tls(a, ssl, NULL, 0), 1);
+    BIO_free_all(a);
+    BIO_free_all(b);
+}
+END_TEST
+
+/* Bytes that are given back count as bytes of the layer that they were in. */
+START_TEST(a_layer_that_has_bytes_given_back_is_not_at_its_end)
+{
+    struct peers p;
+    SSL *ssl = test_ssl(1, 0, 2);
+    BIO *layer;
+
+    peers_new(&p, 17408, TLS1_3_VERSION);
+    peers_dive(&p, 1);
+    layer = BIO_next(p.a.bio);
+    ck_assert_int_eq(BIO_onion_start_tls(p.a.bio, ssl, "early", 5), 1);
+    ck_assert_int_eq(BIO_eof(layer), 0);
+    ck_assert_int_eq(BIO_pending(layer), 5);
+    peers_free(&p);
+}
+END_TEST
+
+/*
+ * A transport that takes nothing more
+ */
+
+static void break_output(struct peers *p)
+{
+    tap_of(p->a.tap)->out.limit = tap_of(p->a.tap)->out.len;
+    tap_of(p->a.tap)->out.end = TAP_ERROR;
+}
+
+static void can_write(BIO *bio)
+{
+    test_failed(bio, BIO_write(bio, "x", 1), ONION_R_TRANSPORT_FAILED);
+}
+
+/* i: depth */
+START_TEST(nothing_is_written_flushed_or_stopped_over_a_dead_transport)
+{
+    struct peers p;
+
+    peers_new(&p, 17408, TLS1_3_VERSION);
+    peers_dive(&p, _i);
+    break_output(&p);
+    can_write(p.a.bio);
+    can_write(p.a.bio);
+    test_failed(p.a.bio, BIO_onion_stop_tls(p.a.bio, 0),
+                ONION_R_TRANSPORT_FAILED);
+    test_failed(p.a.bio, (int)BIO_do_handshake(p.a.bio),
+                ONION_R_TRANSPORT_FAILED);
+    test_depths(p.a.bio, _i, _i);
+    peers_free(&p);
+}
+END_TEST
+
+/* i: depth. A read sends what was gathered, and finds the transport dead. */
+START_TEST(what_was_gathered_is_not_flushed_over_a_dead_transport)
+{
+    struct peers p;
+    char byte;
+
+    peers_new(&p, 17408, TLS1_3_VERSION);
+    peers_dive(&p, _i);
+    ck_assert_int_eq(BIO_onion_set_flags(p.a.bio, ONION_GATHER), 1);
+    ck_assert_int_eq(BIO_write(p.a.bio, "x", 1), 1);
+    break_output(&p);
+    test_failed(p.a.bio, (int)BIO_flush(p.a.bio), ONION_R_TRANSPORT_FAILED);
+    BIO_read(p.a.bio, &byte, 1);
+    ERR_clear_error();
+    ck_assert_int_le(BIO_write(p.a.bio, "y", 1), 0);
+    ERR_clear_error();
+    ck_assert_int_le((int)BIO_flush(p.a.bio), 0);
+    ERR_clear_error();
+    peers_free(&p);
+}
+END_TEST
+
+/* i: 0 nobody listens, 1 somebody does */
+START_TEST(a_handshake_in_the_clear_connects)
+{
+    char name[32];
+    int listener = test_listen(name);
+    BIO *stack = BIO_new_onion_stack(BIO_new_connect(name));
+    char byte;
+    int fd;
+
+    ck_assert_int_eq((int)BIO_set_info_callback(stack, NULL), 1);
+    if (_i == 0) {
+        close(listener);
+        test_failed(stack, (int)BIO_do_handshake(stack),
+                    ONION_R_TRANSPORT_FAILED);
+    } else {
+        ck_assert_int_eq((int)BIO_do_handshake(stack), 1);
+        fd = test_accept(listener);
+        ck_assert_int_eq(BIO_write(stack, "x", 1), 1);
+        ck_assert_int_eq((int)read(fd, &byte, 1), 1);
+        close(fd);
+    }
+    BIO_free_all(stack);
+}
+END_TEST
+
+/*
+ * Print
+ */
+
+static int writes_left;
+
+static long count_writes(BIO *b, int oper, const char *argp, size_t len,
+                         int argi, long argl, int ret, size_t *processed)
+{
+    (void)b;
+    (void)argp;
+    (void)len;
+    (void)argi;
+    (void)argl;
+    (void)processed;
+    if (oper == BIO_CB_WRITE || oper == BIO_CB_PUTS)
+        return writes_left-- > 0 ? 1 : -1;
+    return ret;
+}
+
+/* Each write that out does not take is told. */
+START_TEST(print_says_when_out_took_no_more)
+{
+    BIO *out = BIO_new(BIO_s_mem());
+    int fds[2], n, printed = 0;
+    struct peers p;
+    BIO *stack;
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    stack = BIO_new_onion_stack(BIO_new_socket(fds[0], BIO_CLOSE));
+    peers_new(&p, 17408, TLS1_3_VERSION);
+    peers_dive(&p, 2);
+    BIO_set_callback_ex(out, count_writes);
+    for (n = 0; !printed && n < 100; n++) {
+        writes_left = n;
+        printed = BIO_onion_print(out, p.a.bio);
+    }
+    ck_assert_int_eq(printed, 1);
+    ck_assert_int_gt(n, 12);
+    for (n = 0, printed = 0; !printed && n < 100; n++) {
+        writes_left = n;
+        printed = BIO_onion_print(out, stack);
+    }
+    ck_assert_int_eq(printed, 1);
+    ck_assert_int_gt(n, 6);
+    BIO_free(out);
+    BIO_free_all(stack);
+    close(fds[1]);
+    peers_free(&p);
+}
+END_TEST
+
+static char *printed(BIO *stack, BIO *out)
+{
+    char *text;
+
+    ck_assert_int_eq(BIO_reset(out), 1);
+    ck_assert_int_eq(BIO_onion_print(out, stack), 1);
+    BIO_write(out, "", 1);
+    BIO_get_mem_data(out, &text);
+    return text;
+}
+
+START_TEST(print_tells_how_a_layer_failed)
+{
+    BIO *out = BIO_new(BIO_s_mem());
+    struct peers p;
+    char byte;
+
+    peers_new(&p, 17408, TLS1_3_VERSION);
+    peers_start(&p);
+    ck_assert_ptr_nonnull(strstr(printed(p.a.bio, out), "in the handshake"));
+    peers_handshake(&p);
+    ck_assert_ptr_nonnull(strstr(printed(p.a.bio, out), ", open"));
+    tap_of(p.a.tap)->in.limit = tap_of(p.a.tap)->in.len;
+    tap_of(p.a.tap)->in.end = TAP_EOF;
+    test_failed_at(p.a.bio, BIO_read(p.a.bio, &byte, 1), ONION_R_TRUNCATED,
+                   1);
+    ck_assert_ptr_nonnull(strstr(printed(p.a.bio, out), ", FAILED\n"));
+    ck_assert_int_eq(BIO_pending(p.a.bio), 1);
+    BIO_free(out);
+    peers_free(&p);
+}
+END_TEST
+
+/*
+ * Records
+ */
+
+/* Starts a layer at both ends with this cipher of TLS 1.2. */
+static void dive_with(struct peers *p, const char *cipher, int layer)
+{
+    SSL *client = test_ssl(1, TLS1_2_VERSION, layer);
+    SSL *server = test_ssl(0, TLS1_2_VERSION, layer);
+
+    ck_assert(SSL_set_cipher_list(client, cipher));
+    ck_assert(SSL_set_cipher_list(server, cipher));
+    ck_assert_int_eq(BIO_onion_start_tls(p->a.bio, client, NULL, 0), 1);
+    ck_assert_int_eq(BIO_onion_start_tls(p->b.bio, server, NULL, 0), 1);
+    peers_handshake(p);
+}
+
+/* Of 64 KiB in two layers, 5 outer records; 8 if the inner ones do not fit. */
+START_TEST(records_of_every_kind_of_cipher_fit_into_each_other)
+{
+    static const char *const ciphers[] = {
+        "ECDHE-ECDSA-AES256-SHA", "ECDHE-ECDSA-AES256-SHA384",
+        "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-GCM-SHA256",
+        "ECDHE-ECDSA-AES128-CCM8"
+    };
+    struct tap_side *out;
+    struct peers p;
+    size_t from;
+
+    peers_new(&p, 200000, TLS1_2_VERSION);
+    dive_with(&p, ciphers[_i], 1);
+    dive_with(&p, ciphers[_i], 2);
+    out = &tap_of(p.a.tap)->out;
+    from = out->len;
+    ck_assert_int_eq(BIO_write(p.a.bio, test_bytes(65536), 65536), 65536);
+    ck_assert_int_eq(tap_records(out, from), 5);
+    peer_expect(&p, &p.b, test_bytes(65536), 65536, 2);
+    peers_free(&p);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s;
+    TCase *tc;
+
+    if (!CRYPTO_set_mem_functions(allocate, reallocate, release))
+        return 99;
+    s = suite_create("edges");
+    tc = test_case(s, "nothing");
+    tcase_add_test(tc, a_stack_without_a_chain_answers_and_does_nothing);
+    tcase_add_test(tc, a_stack_over_nothing_is_not_made);
+    tcase_add_test(tc, a_stack_keeps_its_close_flag);
+    tcase_add_loop_test(tc, no_length_is_read_and_written, 0, 2);
+    tcase_add_loop_test(tc, more_than_an_int_may_be_asked_for, 0, 2);
+    tcase_add_test(tc, a_wire_whose_transport_was_popped_says_so);
+    tcase_add_test(tc, an_ssl_over_nothing_fails_and_does_not_wait);
+    tcase_add_test(tc, a_port_answers_for_what_lies_below_its_layer);
+    tcase_add_loop_test(tc, a_layer_without_an_ssl_has_nothing_to_close_or_read,
+                        0, 2);
+    tc = test_case(s, "own bios");
+    tcase_add_test(tc, an_ssl_of_its_own_bio_ends_with_it);
+    tcase_add_test(tc, a_bio_that_is_there_already_is_not_pushed_again);
+    tcase_add_test(tc, what_is_pushed_in_its_place_is_read);
+    tcase_add_test(tc, a_layer_that_is_popped_takes_the_bios_from_its_ssl);
+    tc = test_case(s, "start");
+    tcase_add_test(tc, start_is_refused_for_an_ssl_that_has_a_way_out);
+    tcase_add_test(tc, a_layer_that_has_bytes_given_back_is_not_at_its_end);
+    tc = test_case(s, "transport");
+    tcase_add_loop_test(tc,
+        nothing_is_written_flushed_or_stopped_over_a_dead_transport, 0, 3);
+    tcase_add_loop_test(tc,
+        what_was_gathered_is_not_flushed_over_a_dead_transport, 0, 2);
+    tcase_add_loop_test(tc, a_handshake_in_the_clear_connects, 0, 2);
+    tc = test_case(s, "print");
+    tcase_add_test(tc, print_says_when_out_took_no_more);
+    tcase_add_test(tc, print_tells_how_a_layer_failed);
+    tc = test_case(s, "records");
+    tcase_add_loop_test(tc, records_of_every_kind_of_cipher_fit_into_each_other,
+                        0, 5);
+    tc = test_case(s, "memory");
+    tcase_add_loop_test(tc, the_first_calls_may_lack_memory, 0, 40);
+    return test_main(s);
+}
