@@ -27,6 +27,11 @@ struct run {
     size_t size;                    /* of the transport */
     enum kind kind[MOST + 1];
     unsigned long flags[2];         /* of a, the client, and b */
+    unsigned swapped;               /* bit i: b is the client of layer i + 1 */
+    const char *sni[MOST + 1];      /* asked for by the client; NULL: right */
+    const char *alpn[MOST + 1];     /* offered by it, in the form of the wire */
+    int age[MOST + 1];              /* seconds that are added to a session's */
+    size_t piece;                   /* of the request; 0: it is one write */
     int replayable;                 /* the servers remember no session */
     int limit;                      /* of early data, for each session */
     int max_version[MOST + 1];
@@ -38,7 +43,7 @@ struct run {
     struct { BIO *bio, *tap; int flights; } a, b;
     int asked, heard, answered, replied;
     int early;                      /* heard in the handshake */
-    size_t got;
+    size_t put, got;
 };
 
 static void run_new(struct run *r, int depth, unsigned long flags)
@@ -65,7 +70,7 @@ static void open_ends(struct run *r)
     ck_assert_int_eq(BIO_onion_set_flags(r->b.bio, r->flags[1]), 1);
     r->asked = r->heard = r->answered = r->replied = r->early = 0;
     r->a.flights = r->b.flights = 0;
-    r->got = 0;
+    r->put = r->got = 0;
 }
 
 static SSL *client_ssl(struct run *r, int layer)
@@ -75,9 +80,37 @@ static SSL *client_ssl(struct run *r, int layer)
     SSL *ssl = r->name[layer] == NULL ? test_ssl(1, version, layer)
         : test_ssl_of(test_client_ctx(version, 1), 1, r->name[layer]);
 
+    if (r->sni[layer] != NULL)
+        ck_assert(SSL_set_tlsext_host_name(ssl, r->sni[layer]));
+    if (r->alpn[layer] != NULL)
+        ck_assert_int_eq(SSL_set_alpn_protos(ssl, (const unsigned char *)
+                                             r->alpn[layer],
+                                             (unsigned)strlen(r->alpn[layer])),
+                         0);
     if (r->session[layer] != NULL && r->kind[layer] != FULL)
         ck_assert(SSL_set_session(ssl, r->session[layer]));
     return ssl;
+}
+
+/* So the session has the name that was asked for. */
+static int accept_name(SSL *ssl, int *alert, void *arg)
+{
+    (void)ssl;
+    (void)alert;
+    (void)arg;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+/* The first that the client offers. */
+static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *len,
+                       const unsigned char *in, unsigned in_len, void *arg)
+{
+    (void)ssl;
+    (void)arg;
+    ck_assert_uint_gt(in_len, in[0]);
+    *out = in + 1;
+    *len = in[0];
+    return SSL_TLSEXT_ERR_OK;
 }
 
 static SSL *server_ssl(struct run *r, int layer)
@@ -88,6 +121,8 @@ static SSL *server_ssl(struct run *r, int layer)
     enum kind kind = r->kind[layer];
 
     SSL_CTX_set_session_cache_mode(SSL_get_SSL_CTX(ssl), SSL_SESS_CACHE_SERVER);
+    SSL_CTX_set_tlsext_servername_callback(SSL_get_SSL_CTX(ssl), accept_name);
+    SSL_CTX_set_alpn_select_cb(SSL_get_SSL_CTX(ssl), select_alpn, NULL);
     SSL_set_max_early_data(ssl, kind == REJECT || kind == NO_LIMIT
                            ? 0 : (uint32_t)r->limit);
     if (r->replayable)
@@ -99,15 +134,21 @@ static SSL *server_ssl(struct run *r, int layer)
     return ssl;
 }
 
+static int is_swapped(const struct run *r, int layer)
+{
+    return (r->swapped >> (layer - 1) & 1) != 0;
+}
+
 static void start(struct run *r)
 {
-    int i;
+    int i, swapped;
 
     for (i = 1; i <= r->depth; i++) {
-        ck_assert_int_eq(BIO_onion_start_tls(r->a.bio, client_ssl(r, i),
-                                             NULL, 0), 1);
-        ck_assert_int_eq(BIO_onion_start_tls(r->b.bio, server_ssl(r, i),
-                                             NULL, 0), 1);
+        swapped = is_swapped(r, i);
+        ck_assert_int_eq(BIO_onion_start_tls(swapped ? r->b.bio : r->a.bio,
+                                             client_ssl(r, i), NULL, 0), 1);
+        ck_assert_int_eq(BIO_onion_start_tls(swapped ? r->a.bio : r->b.bio,
+                                             server_ssl(r, i), NULL, 0), 1);
     }
 }
 
@@ -125,13 +166,29 @@ static int done(BIO *bio, int ret)
     return ret > 0;
 }
 
+/* A piece of the request, or all. */
+static void ask(struct run *r)
+{
+    size_t n = r->len - r->put;
+
+    if (r->piece != 0 && n > r->piece)
+        n = r->piece;
+    if (done(r->a.bio, BIO_write(r->a.bio, r->request + r->put, (int)n)))
+        r->put += n;
+    r->asked = r->put == r->len;
+}
+
 static void client_turn(struct run *r)
 {
     char c[16];
+    size_t before;
 
-    if (!r->asked)
-        r->asked = done(r->a.bio, BIO_write(r->a.bio, r->request, (int)r->len));
-    else if (!r->replied)
+    if (!r->asked) {
+        do {
+            before = r->put;
+            ask(r);
+        } while (!r->asked && r->put > before);
+    } else if (!r->replied)
         r->replied = done(r->a.bio, BIO_read(r->a.bio, c, 16));
 }
 
@@ -170,6 +227,8 @@ static void server_turn(struct run *r)
     }
     if (!r->answered)
         r->answered = done(r->b.bio, BIO_write(r->b.bio, "reply", 5));
+    if (r->answered)                /* it may have been gathered */
+        done(r->b.bio, (int)BIO_flush(r->b.bio));
 }
 
 static void turn(struct run *r, int b)
@@ -219,6 +278,12 @@ static void sessions_free(struct run *r)
     }
 }
 
+static SSL *ssl_of_client(const struct run *r, int layer)
+{
+    return BIO_onion_get0_ssl(is_swapped(r, layer) ? r->b.bio : r->a.bio,
+                              layer);
+}
+
 /* A conversation before, from which each layer has a session. */
 static void learn(struct run *r)
 {
@@ -228,15 +293,19 @@ static void learn(struct run *r)
     run_new(&first, r->depth, 0);
     first.limit = r->limit;
     first.replayable = r->replayable;
+    first.swapped = r->swapped;
     for (i = 1; i <= r->depth; i++) {
         first.max_version[i] = r->max_version[i];
+        first.alpn[i] = r->alpn[i];
         if (r->kind[i] == NO_LIMIT)
             first.kind[i] = NO_LIMIT;
     }
     converse(&first);
     for (i = 1; i <= r->depth; i++) {
-        r->session[i] = SSL_get1_session(BIO_onion_get0_ssl(first.a.bio, i));
+        r->session[i] = SSL_get1_session(ssl_of_client(&first, i));
         ck_assert(SSL_SESSION_is_resumable(r->session[i]));
+        SSL_SESSION_set_time(r->session[i],
+                             SSL_SESSION_get_time(r->session[i]) - r->age[i]);
     }
     close_ends(&first);
 }
@@ -252,7 +321,7 @@ static int trips(struct run *r)
 
 static int status(const struct run *r, int layer)
 {
-    return SSL_get_early_data_status(BIO_onion_get0_ssl(r->a.bio, layer));
+    return SSL_get_early_data_status(ssl_of_client(r, layer));
 }
 
 static void run_over(struct run *r)
@@ -535,6 +604,214 @@ START_TEST(a_large_request_goes_early_up_to_the_limit)
 }
 END_TEST
 
+/* A copy is kept, so there is a limit of ours too. */
+START_TEST(a_server_that_allows_more_is_not_sent_more_than_the_copy_may_hold)
+{
+    struct run r;
+
+    run_new(&r, 1 + _i, ONION_EARLY | ONION_EARLY_DATA);
+    r.request = (const char *)test_bytes(200000);
+    r.len = 150000;
+    r.limit = 200000;
+    learn(&r);
+    open_ends(&r);
+    start(&r);
+    client_turn(&r);
+    ck_assert_uint_gt(tap_of(r.a.tap)->out.len, 60 * 1024);
+    ck_assert_uint_lt(tap_of(r.a.tap)->out.len, 72 * 1024);
+    close_ends(&r);
+    sessions_free(&r);
+    learn(&r);
+    converse(&r);
+    ck_assert_uint_eq(r.got, r.len);
+    ck_assert_int_eq(status(&r, 1), SSL_EARLY_DATA_ACCEPTED);
+    run_over(&r);
+}
+END_TEST
+
+/* Each record counts for more than what is in it where it is skipped. */
+START_TEST(a_limit_holds_for_writes_of_a_byte_too)
+{
+    static const enum kind kinds[] = { RESUME, REJECT, FORGET, RETRY };
+    struct run r;
+
+    run_new(&r, 1 + _i / 4, ONION_EARLY | ONION_EARLY_DATA);
+    r.request = (const char *)test_bytes(300);
+    r.len = 300;
+    r.piece = 1;
+    r.limit = 2000;
+    learn(&r);
+    r.kind[1] = kinds[_i % 4];
+    converse(&r);
+    ck_assert_uint_eq(r.got, r.len);
+    run_over(&r);
+}
+END_TEST
+
+/*
+ * Sessions that are not to be used
+ */
+
+/* Layer 1 does not go early, and the others do. */
+static void layer_1_is_full(struct run *r)
+{
+    converse(r);
+    ck_assert_int_eq(status(r, 1), SSL_EARLY_DATA_NOT_SENT);
+    ck_assert_int_eq(status(r, 2), SSL_EARLY_DATA_ACCEPTED);
+    ck_assert_int_eq(trips(r) - 1, 1);
+    ck_assert_uint_eq(r->got, r->len);
+    run_over(r);
+}
+
+/* _i: older than the ticket lives, or from the future */
+START_TEST(a_session_of_another_age_sends_nothing_early)
+{
+    struct run r;
+
+    run_new(&r, 2, ONION_EARLY | ONION_EARLY_DATA);
+    r.age[1] = _i == 0 ? 8 * 24 * 60 * 60 : -1000;
+    learn(&r);
+    layer_1_is_full(&r);
+}
+END_TEST
+
+/* The client asks for another name than before, or for none. */
+START_TEST(a_session_for_another_server_name_sends_nothing_early)
+{
+    struct run r;
+
+    run_new(&r, 2, ONION_EARLY | ONION_EARLY_DATA);
+    learn(&r);
+    r.sni[1] = "another.test";
+    layer_1_is_full(&r);
+}
+END_TEST
+
+/* _i: by the highest version, by an option */
+START_TEST(a_session_of_a_version_that_is_off_sends_nothing_early)
+{
+    struct run r;
+    SSL *ssl[2];
+    int i;
+
+    run_new(&r, 1, ONION_EARLY | ONION_EARLY_DATA);
+    learn(&r);
+    open_ends(&r);
+    ssl[0] = client_ssl(&r, 1);
+    ssl[1] = server_ssl(&r, 1);
+    for (i = 0; i < 2; i++)
+        ck_assert(SSL_set_min_proto_version(ssl[i], TLS1_2_VERSION));
+    if (_i == 0)
+        ck_assert(SSL_set_max_proto_version(ssl[0], TLS1_2_VERSION));
+    else
+        SSL_set_options(ssl[0], SSL_OP_NO_TLSv1_3);
+    ck_assert_int_eq(BIO_onion_start_tls(r.a.bio, ssl[0], NULL, 0), 1);
+    ck_assert_int_eq(BIO_onion_start_tls(r.b.bio, ssl[1], NULL, 0), 1);
+    for (i = 0; i < 20 && !r.replied; i++) {
+        turn(&r, 0);
+        turn(&r, 1);
+    }
+    ck_assert(r.replied);
+    ck_assert_int_eq(status(&r, 1), SSL_EARLY_DATA_NOT_SENT);
+    run_over(&r);
+}
+END_TEST
+
+START_TEST(a_session_that_is_not_resumable_sends_nothing_early)
+{
+    struct run r;
+    SSL_SESSION *old;
+
+    run_new(&r, 2, ONION_EARLY | ONION_EARLY_DATA);
+    learn(&r);
+    old = r.session[1];
+    r.session[1] = SSL_SESSION_dup(old);
+    SSL_SESSION_free(old);
+    SSL_CTX_remove_session(test_client_ctx(TLS1_3_VERSION, 1), r.session[1]);
+    ck_assert(!SSL_SESSION_is_resumable(r.session[1]));
+    layer_1_is_full(&r);
+}
+END_TEST
+
+/*
+ * Protocols by ALPN: that of the session must be among those offered
+ */
+
+START_TEST(layers_that_agree_on_a_protocol_go_early)
+{
+    struct run r;
+
+    run_new(&r, 2, ONION_EARLY | ONION_EARLY_DATA);
+    r.alpn[1] = "\003one";
+    r.alpn[2] = "\003two\005three";
+    learn(&r);
+    converse(&r);
+    ck_assert_int_eq(trips(&r) - 1, 0);
+    ck_assert(r.early);
+    run_over(&r);
+}
+END_TEST
+
+/* _i: layer */
+START_TEST(a_protocol_that_is_not_offered_again_fails_the_layer)
+{
+    struct run r;
+
+    run_new(&r, 2, ONION_EARLY | ONION_EARLY_DATA);
+    r.alpn[1] = r.alpn[2] = "\003one";
+    learn(&r);
+    r.alpn[_i] = "\003two";
+    open_ends(&r);
+    start(&r);
+    test_failed_at(r.a.bio, BIO_write(r.a.bio, r.request, (int)r.len),
+                   ONION_R_HANDSHAKE_FAILED, _i);
+    run_over(&r);
+}
+END_TEST
+
+/* The server takes another than before: what went early is refused. */
+START_TEST(a_server_that_takes_another_protocol_refuses)
+{
+    struct run r;
+
+    run_new(&r, 2, ONION_EARLY | ONION_EARLY_DATA);
+    r.alpn[_i] = "\003one";
+    learn(&r);
+    r.alpn[_i] = "\003two\003one";
+    converse(&r);
+    ck_assert_int_eq(status(&r, _i), SSL_EARLY_DATA_REJECTED);
+    ck_assert_uint_eq(r.got, r.len);
+    run_over(&r);
+}
+END_TEST
+
+/*
+ * Roles: the client of a layer may be the server of another
+ */
+
+/* _i: who is the client of each of three layers x what */
+START_TEST(layers_in_mixed_roles_go_as_early_as_they_can)
+{
+    int what = _i / 8, i;
+    struct run r;
+
+    run_new(&r, 3, ONION_EARLY | (what % 2 ? ONION_EARLY_DATA : 0));
+    r.swapped = (unsigned)_i % 8;
+    learn(&r);
+    if (what >= 2)
+        r.kind[what / 2] = refusals[what % 3];
+    converse(&r);
+    ck_assert_uint_eq(r.got, r.len);
+    ck_assert(what % 2 == 1 || !r.early);
+    ck_assert_int_le(r.b.flights, 8);
+    for (i = 1; what == 0 && i < 3; i++)
+        ck_assert_int_eq(status(&r, i), is_swapped(&r, i)
+                         == is_swapped(&r, i + 1) ? SSL_EARLY_DATA_ACCEPTED
+                         : SSL_EARLY_DATA_NOT_SENT);
+    run_over(&r);
+}
+END_TEST
+
 /*
  * Names
  */
@@ -686,6 +963,26 @@ START_TEST(layers_stop_and_start_after_it)
 }
 END_TEST
 
+/* What is gathered goes when the client reads: a flight as it is without. */
+START_TEST(what_is_gathered_goes_early_too)
+{
+    int what = _i / DEPTHS;
+    struct run r;
+
+    run_new(&r, depths[_i % DEPTHS], ONION_GATHER | ONION_EARLY
+            | (what > 0 ? ONION_EARLY_DATA : 0));
+    r.piece = 2;
+    learn(&r);
+    if (what > 1)
+        r.kind[r.depth] = refusals[what - 2];
+    converse(&r);
+    ck_assert_uint_eq(r.got, r.len);
+    ck_assert_int_eq(trips(&r) - 1, (what != 1) + (what == 4));
+    ck_assert_int_eq(r.early, what == 1);
+    run_over(&r);
+}
+END_TEST
+
 START_TEST(the_second_flag_needs_the_first)
 {
     BIO *stack = BIO_new_onion_stack(BIO_new(BIO_s_mem()));
@@ -770,12 +1067,28 @@ int main(void)
     test_loop(tc, a_replay_reaches_the_application_with_the_second_flag_only,
               0, 6);
     test_loop(tc, a_large_request_goes_early_up_to_the_limit, 0, 15);
+    test_loop(tc,
+              a_server_that_allows_more_is_not_sent_more_than_the_copy_may_hold,
+              0, 2);
+    test_loop(tc, a_limit_holds_for_writes_of_a_byte_too, 0, 8);
+    tc = test_case(s, "sessions");
+    test_loop(tc, a_session_of_another_age_sends_nothing_early, 0, 2);
+    tcase_add_test(tc, a_session_for_another_server_name_sends_nothing_early);
+    test_loop(tc, a_session_of_a_version_that_is_off_sends_nothing_early, 0, 2);
+    tcase_add_test(tc, a_session_that_is_not_resumable_sends_nothing_early);
+    tc = test_case(s, "protocols");
+    tcase_add_test(tc, layers_that_agree_on_a_protocol_go_early);
+    test_loop(tc, a_protocol_that_is_not_offered_again_fails_the_layer, 1, 3);
+    test_loop(tc, a_server_that_takes_another_protocol_refuses, 1, 3);
+    tc = test_case(s, "roles");
+    test_loop(tc, layers_in_mixed_roles_go_as_early_as_they_can, 0, 8 * 8);
     tc = test_case(s, "names");
     test_loop(tc, a_session_with_another_peer_sends_nothing_early, 0, 6);
     tcase_add_test(tc, what_was_refused_is_not_sent_again_to_another_peer);
     tc = test_case(s, "transports");
     test_loop(tc, small_transports_change_nothing, 0, 6 * 12);
     test_loop(tc, layers_stop_and_start_after_it, 0, 2);
+    test_loop(tc, what_is_gathered_goes_early_too, 0, 5 * DEPTHS);
     tcase_add_test(tc, the_second_flag_needs_the_first);
     return test_main(s);
 }
