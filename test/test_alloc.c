@@ -329,6 +329,175 @@ START_TEST(a_failure_makes_no_client_accept_a_wrong_name)
 }
 END_TEST
 
+/*
+ * Early data: two layers that resume, and a request that goes with the first
+ * flight of both.
+ */
+
+static const char *const texts[2] = { "a request", "and its reply" };
+
+struct early {
+    BIO *end[2];                    /* the client, the server */
+    size_t got[2];                  /* of what the other says */
+    int said[2], failed;
+    int shake_first;                /* the server, before it reads */
+};
+
+static SSL_SESSION *sessions[2];
+
+/* A session that a handshake fails with is not resumed again. */
+static void use_copy(SSL *ssl, SSL_SESSION *session)
+{
+    SSL_SESSION *copy = SSL_SESSION_dup(session);
+
+    ck_assert(copy != NULL && SSL_set_session(ssl, copy));
+    SSL_SESSION_free(copy);
+}
+
+static SSL *early_ssl(int client, int layer)
+{
+    SSL *ssl = test_ssl(client, TLS1_3_VERSION, layer + 1);
+
+    SSL_CTX_set_session_cache_mode(SSL_get_SSL_CTX(ssl), SSL_SESS_CACHE_OFF);
+    if (client && sessions[layer] != NULL)
+        use_copy(ssl, sessions[layer]);
+    if (client)
+        return ssl;
+    SSL_set_options(ssl, SSL_OP_NO_ANTI_REPLAY);
+    ck_assert(SSL_set_max_early_data(ssl, 4096));
+    return ssl;
+}
+
+/* It is started, or something of it has failed, as it may. */
+static void early_start(struct early *e, SSL *ssl[4])
+{
+    int i;
+
+    for (i = 0; i < 4 && !e->failed; i++) {
+        e->failed = !BIO_onion_start_tls(e->end[i % 2], ssl[i], NULL, 0);
+        if (!e->failed)
+            ssl[i] = NULL;
+    }
+}
+
+/* 1: done. 0: to be repeated, or failed. */
+static int early_done(struct early *e, int i, int ret)
+{
+    if (ret > 0)
+        return 1;
+    e->failed |= !BIO_should_retry(e->end[i]);
+    return 0;
+}
+
+static void early_turn(struct early *e, int i)
+{
+    const char *text = texts[1 - i];
+    char in[32];
+    int n;
+
+    if (i == 1 && e->shake_first)
+        e->shake_first = !early_done(e, i, (int)BIO_do_handshake(e->end[i]));
+    if (e->failed)
+        return;
+    if (!e->said[i] && (i == 0 || e->got[1] == strlen(text)))
+        e->said[i] = early_done(e, i, BIO_write(e->end[i], texts[i],
+                                                (int)strlen(texts[i])));
+    n = BIO_read(e->end[i], in, sizeof(in));
+    if (!early_done(e, i, n))
+        return;
+    ck_assert_uint_le(e->got[i] + (size_t)n, strlen(text));
+    ck_assert(memcmp(in, text + e->got[i], (size_t)n) == 0);
+    e->got[i] += (size_t)n;
+}
+
+static void early_learn(const struct early *e)
+{
+    int i;
+
+    for (i = 0; i < 2; i++)
+        sessions[i] = SSL_get1_session(BIO_onion_get0_ssl(e->end[0], i + 1));
+}
+
+/* 1 if the reply has come, with the n-th allocation failed. */
+static int early_run(size_t n, int all, int learn)
+{
+    struct early e = { 0 };
+    SSL *ssl[4];
+    int i, rounds = 0;
+
+    e.shake_first = !all;
+    test_pair(&e.end[0], &e.end[1], 20000, 20000);
+    for (i = 0; i < 4; i++)
+        ssl[i] = early_ssl(i % 2 == 0, i / 2);
+    for (i = 0; i < 2; i++)
+        BIO_onion_set_flags(e.end[i], ONION_EARLY | ONION_EARLY_DATA);
+    ERR_clear_error();
+    count = 0;
+    n_ours = n == 0 ? 0 : n_ours;
+    fail_at = n;
+    sticky = all;
+    armed = 1;
+    early_start(&e, ssl);
+    while (!e.failed && e.got[0] < strlen(texts[1])) {
+        early_turn(&e, rounds % 2);
+        if (rounds++ > 400)
+            ck_abort_msg("allocation %zu: no progress", n);
+    }
+    armed = 0;
+    if (learn)
+        early_learn(&e);
+    else if (n == 0)
+        ck_assert_int_eq(SSL_get_early_data_status(
+                             BIO_onion_get0_ssl(e.end[0], 2)),
+                         SSL_EARLY_DATA_ACCEPTED);
+    for (i = 0; i < 4; i++)
+        SSL_free(ssl[i]);
+    BIO_free_all(e.end[0]);
+    BIO_free_all(e.end[1]);
+    settle();
+    return !e.failed;
+}
+
+static void early_case(const struct sweep *s, size_t n, int all, size_t *good)
+{
+    size_t before = live;
+
+    snprintf(talk_what, sizeof(talk_what), "ONION_CASE=%zu", s->at);
+    *good += (size_t)early_run(n, all, 0);
+    if (live != before)
+        say_what_leaks(before);
+}
+
+/* _i: any of ours; any at all; each alone, and with all that follow */
+START_TEST(any_allocation_may_fail_where_data_goes_early)
+{
+    size_t good = 0, total;
+    struct sweep s;
+    int i;
+
+    ck_assert(early_run(0, 0, 1));
+    for (i = 0; i < 4; i++)
+        ck_assert(early_run(0, 0, 0));
+    for (i = 1; i < 10; i++)
+        early_run((size_t)i * 500, 1, 0);
+    ck_assert(early_run(0, 0, 0));
+    total = _i == 0 ? (size_t)n_ours : count;
+    ck_assert_uint_gt(total, 20);
+    sweep_start(&s, 2 * total, _i == 0 ? 2 * total : 300);
+    while (sweep_next(&s))
+        early_case(&s, _i == 0 ? ours[s.at % total] : s.at % total + 1,
+                   s.at >= total, &good);
+    ck_assert(early_run(0, 0, 0));
+    sweep_report(&s, _i == 0 ? "early data, one of ours fails"
+                             : "early data, one allocation fails",
+                 "%zu sessions failed, %zu completed", s.done - good, good);
+    for (i = 0; i < 2; i++) {
+        SSL_SESSION_free(sessions[i]);
+        sessions[i] = NULL;
+    }
+}
+END_TEST
+
 /* _i: version x who is the client */
 int main(void)
 {
@@ -344,6 +513,8 @@ int main(void)
     tcase_add_loop_test(tc, any_allocation_may_fail_once, 0, 4);
     tcase_add_loop_test(tc, all_allocations_may_fail_from_anywhere, 0, 4);
     tcase_add_loop_test(tc, a_failure_makes_no_client_accept_a_wrong_name, 0,
+                        2);
+    tcase_add_loop_test(tc, any_allocation_may_fail_where_data_goes_early, 0,
                         2);
     return test_main(suite);
 }

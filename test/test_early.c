@@ -629,6 +629,40 @@ START_TEST(a_server_that_allows_more_is_not_sent_more_than_the_copy_may_hold)
 }
 END_TEST
 
+/* _i: depth x whether the server shakes hands before it reads x by lines */
+START_TEST(what_came_early_waits_for_its_reader)
+{
+    char line[20];
+    struct run r;
+    int n = 0, i;
+
+    run_new(&r, 1 + _i / 4, ONION_EARLY | ONION_EARLY_DATA);
+    r.request = "one\ntwo\nthree\n";
+    r.len = 14;
+    learn(&r);
+    open_ends(&r);
+    start(&r);
+    client_turn(&r);
+    for (i = 0; _i % 2 == 1 && i < 10; i++) {
+        BIO_do_handshake(r.b.bio);
+        client_turn(&r);
+    }
+    if (_i / 2 % 2 == 0) {
+        server_turn(&r);
+        ck_assert_uint_eq(r.got, r.len);
+    } else {
+        for (i = 0; i < 10 && n <= 0; i++)
+            n = BIO_gets(r.b.bio, line, sizeof(line));
+        ck_assert_int_eq(n, 4);
+        ck_assert_str_eq(line, "one\n");
+        ck_assert_int_eq(BIO_gets(r.b.bio, line, 3), 2);
+        ck_assert_int_eq(BIO_read(r.b.bio, line, sizeof(line)), 8);
+        ck_assert(memcmp(line, "o\nthree\n", 8) == 0);
+    }
+    run_over(&r);
+}
+END_TEST
+
 /* Each record counts for more than what is in it where it is skipped. */
 START_TEST(a_limit_holds_for_writes_of_a_byte_too)
 {
@@ -1071,6 +1105,7 @@ int main(void)
               a_server_that_allows_more_is_not_sent_more_than_the_copy_may_hold,
               0, 2);
     test_loop(tc, a_limit_holds_for_writes_of_a_byte_too, 0, 8);
+    test_loop(tc, what_came_early_waits_for_its_reader, 0, 12);
     tc = test_case(s, "sessions");
     test_loop(tc, a_session_of_another_age_sends_nothing_early, 0, 2);
     tcase_add_test(tc, a_session_for_another_server_name_sends_nothing_early);
