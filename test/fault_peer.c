@@ -78,6 +78,7 @@ static struct {
     SSL *ssl[3];
     struct seen seen[3];    /* below each layer */
     int happened;           /* the fault has */
+    int writing;            /* it comes in the middle of a write */
 } peer;
 
 static void leave(int code, const char *what)
@@ -124,12 +125,16 @@ static void reset(void)
 /* Looks for what was said in the inner layer. */
 static void look(int layer, const char *data, size_t len);
 
+/* All that still comes: in the outer layer, if that is not busy, and bare. */
 static void end(void)
 {
     char in[4096];
     ssize_t n;
 
     shutdown(peer.fd, SHUT_WR);
+    while (peer.ssl[1] != NULL && !peer.writing
+           && (n = SSL_read(peer.ssl[1], in, sizeof(in))) > 0)
+        look(2, in, (size_t)n);
     while ((n = read(peer.fd, in, sizeof(in))) > 0)
         look(1, in, (size_t)n);
     exit(0);
@@ -231,7 +236,9 @@ static int below_write(BIO *b, const char *in, int len)
     peer.cut = 0;
     if (BIO_write(BIO_next(b), in, (int)cut) != (int)cut)
         return -1;
+    peer.writing = 1;
     happen();
+    peer.writing = 0;
     if ((size_t)len > cut
         && BIO_write(BIO_next(b), in + cut, len - (int)cut) <= 0)
         return -1;
@@ -323,6 +330,8 @@ static int hear_some(int layer, char *out, int len)
         return n;
     }
     n = SSL_read(peer.ssl[layer], out, len);
+    if (n > 0 && layer == 1)
+        look(2, out, (size_t)n);
     if (n > 0)
         return n;
     if (SSL_get_error(peer.ssl[layer], n) == SSL_ERROR_ZERO_RETURN)
