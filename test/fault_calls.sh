@@ -16,7 +16,8 @@
 strace -qq -o /dev/null -e inject=getppid:error=EPERM:when=1 true \
     2>/dev/null || skip_all 'no strace that may inject errors'
 
-grep -q __asan_init "$client" && skip_all 'the sanitizers have calls of their own'
+grep -q __asan_init "$client" &&
+    skip_all 'the sanitizers have calls of their own'
 
 usual=8
 case ${ONION_BUDGET:-$usual} in
