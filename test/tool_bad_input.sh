@@ -445,7 +445,7 @@ logged() {
 }
 
 check 'the server says which layer was cut off when a client is killed' \
-    logged 'layer [12].*(truncated|without)'
+    logged '\[[12] .*(truncated|without)'
 serves 'a client that was killed in its second layer'
 
 # Peers that speak something else
@@ -500,7 +500,7 @@ a_long_line() {
 }
 cp "$good_log" "$tmp/before"
 check 'a line of 1 MiB is refused' a_long_line "$tmp/long"
-check 'the server says so' logged 'in the clear.*too long'
+check 'the server says so' logged '\[0 .*too long'
 head -c 1048576 /dev/zero | tr '\0' x >"$tmp/no-newline"
 check 'a line of 1 MiB that never ends is refused' a_long_line "$tmp/no-newline"
 serves 'lines of 1 MiB'
@@ -509,7 +509,7 @@ not_tls() {
     printf 'STARTTLS\nSTARTTLS is what I said, and this is no handshake\n' \
         >"$tmp/text"
     raw "$tmp/text"
-    logged 'layer 1'
+    logged '\[1 .*handshake failed'
 }
 cp "$good_log" "$tmp/before"
 check 'text where a handshake must be' not_tls
@@ -524,7 +524,7 @@ exec 4>"$tmp/stalled"
 (echo STARTTLS >&4)
 serves 'a peer that has stalled, while it still does'
 check 'a handshake that stalls is cut off after -timeout' \
-    logged 'layer 1.*stalled for 2 s'
+    logged '\[1 .*stalled for 2 s'
 exec 4>&-
 
 done_testing
