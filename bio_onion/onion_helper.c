@@ -13,6 +13,9 @@ BIO *BIO_new_onion(SSL_CTX *ctx, int client)
 
     if (ssl == NULL) {
         BIO_free(b);
+        ONION_raise(ctx == NULL ? ERR_R_PASSED_NULL_PARAMETER
+                                : ERR_R_MALLOC_FAILURE,
+                    "a layer: no SSL from this SSL_CTX");
         return NULL;
     }
     if (client)
@@ -116,7 +119,13 @@ int BIO_onion_copy_session_id(BIO *to, BIO *from)
     SSL *to_ssl = ssl_of(to);
     SSL *from_ssl = ssl_of(from);
 
-    if (to_ssl == NULL || from_ssl == NULL)
+    if (to_ssl == NULL || from_ssl == NULL) {
+        ONION_raise(ONION_R_NO_SSL, "copy of a session: no layer with an SSL"
+                    " in the chain %s", to_ssl == NULL ? "to" : "from");
         return 0;
-    return SSL_copy_session_id(to_ssl, from_ssl) > 0;
+    }
+    if (SSL_copy_session_id(to_ssl, from_ssl) > 0)
+        return 1;
+    ONION_raise(ERR_R_SSL_LIB, "copy of a session");
+    return 0;
 }

@@ -308,6 +308,14 @@ static long end_of_file(BIO *b)
     return onion_chain_read_top(b) == wire && BIO_eof(wire) == 1;
 }
 
+/* What has passed cannot be taken back, nor can a transport in general. */
+static long reset(BIO *b)
+{
+    onion_err_clear();
+    return onion_stack_refuse(b, ERR_R_UNSUPPORTED,
+                              "reset: stop the layers, or free the stack");
+}
+
 /* A chain was pushed under the stack: it gets its wire, above the transport. */
 static long pushed(BIO *b)
 {
@@ -362,6 +370,8 @@ static long stack_ctrl(BIO *b, int cmd, long num, void *ptr)
         return (long)unsent(b);
     case BIO_CTRL_EOF:
         return end_of_file(b);
+    case BIO_CTRL_RESET:
+        return reset(b);
     case BIO_CTRL_PUSH:
         return pushed(b);
     case BIO_CTRL_DUP:

@@ -106,7 +106,7 @@ int BIO_onion_shutdown(BIO *chain);
 
 /*
  * Lets the first layer of `to' offer the session of the first layer of `from'.
- * 1 done, 0 if either chain has no layer or no SSL.
+ * 1 done, 0 if either chain has no layer or no SSL: ONION_R_NO_SSL.
  */
 int BIO_onion_copy_session_id(BIO *to, BIO *from);
 

@@ -767,10 +767,17 @@ START_TEST(new_onion_makes_a_layer_of_either_role)
     ck_assert(BIO_get_ssl(s, &ssl) == 1 && SSL_is_server(ssl));
     BIO_free_all(c);
     BIO_free_all(s);
+}
+END_TEST
+
+START_TEST(helpers_say_that_they_have_no_context)
+{
     ck_assert_ptr_null(BIO_new_onion(NULL, 1));
+    test_refused(0, ERR_R_PASSED_NULL_PARAMETER);
     ck_assert_ptr_null(BIO_new_onion_connect(NULL));
+    test_refused(0, ERR_R_PASSED_NULL_PARAMETER);
     ck_assert_ptr_null(BIO_new_buffer_onion_connect(NULL));
-    ERR_clear_error();
+    test_refused(0, ERR_R_PASSED_NULL_PARAMETER);
 }
 END_TEST
 
@@ -875,16 +882,15 @@ START_TEST(copy_session_id_wants_two_layers)
     BIO *layer = layer_of(BIO_f_onion(), test_ssl(1, 0, 1));
     BIO *empty = BIO_new(BIO_f_onion()), *other = BIO_new(BIO_s_mem());
 
-    ck_assert_int_eq(BIO_onion_copy_session_id(layer, other), 0);
-    ck_assert_int_eq(BIO_onion_copy_session_id(other, layer), 0);
-    ck_assert_int_eq(BIO_onion_copy_session_id(layer, empty), 0);
-    ck_assert_int_eq(BIO_onion_copy_session_id(empty, layer), 0);
-    ck_assert_int_eq(BIO_onion_copy_session_id(layer, NULL), 0);
-    ck_assert_int_eq(BIO_onion_copy_session_id(NULL, layer), 0);
+    test_refused(BIO_onion_copy_session_id(layer, other), ONION_R_NO_SSL);
+    test_refused(BIO_onion_copy_session_id(other, layer), ONION_R_NO_SSL);
+    test_refused(BIO_onion_copy_session_id(layer, empty), ONION_R_NO_SSL);
+    test_refused(BIO_onion_copy_session_id(empty, layer), ONION_R_NO_SSL);
+    test_refused(BIO_onion_copy_session_id(layer, NULL), ONION_R_NO_SSL);
+    test_refused(BIO_onion_copy_session_id(NULL, layer), ONION_R_NO_SSL);
     BIO_free(layer);
     BIO_free(empty);
     BIO_free(other);
-    ERR_clear_error();
 }
 END_TEST
 
@@ -1065,6 +1071,7 @@ static void settings(Suite *s)
     tcase_add_test(tc, new_buffer_onion_connect_reads_lines);
     tcase_add_test(tc, copy_session_id_lets_a_session_resume);
     tcase_add_test(tc, copy_session_id_wants_two_layers);
+    tcase_add_test(tc, helpers_say_that_they_have_no_context);
 }
 
 static void chains(Suite *s)

@@ -1113,6 +1113,18 @@ static BIO *free_but_the_transport(BIO **stack)
     return transport;
 }
 
+START_TEST(a_reset_is_refused_with_a_reason)
+{
+    BIO *stack = BIO_new_onion_stack(BIO_new(BIO_s_mem()));
+
+    ck_assert_int_eq(BIO_write(stack, "kept", 4), 4);
+    test_stale_error();
+    test_refused((int)BIO_reset(stack), ERR_R_UNSUPPORTED);
+    ck_assert_int_eq((int)BIO_pending(stack), 4);
+    BIO_free_all(stack);
+}
+END_TEST
+
 START_TEST(free_closes_each_layer_from_the_inside)
 {
     BIO *transport;
@@ -1285,6 +1297,7 @@ static void io(Suite *s)
     test_loop(tc, pending_is_1_after_a_failure, 1, 4);
     test_loop(tc, wpending_is_what_the_wire_holds, 0, 4);
     test_loop(tc, flush_with_nothing_to_do_is_done, 0, 3);
+    tcase_add_test(tc, a_reset_is_refused_with_a_reason);
     test_loop(tc, free_closes_each_layer_from_the_inside, 1, 4);
     test_loop(tc, free_does_not_wait_for_a_transport_that_is_full,
               0, 2);
