@@ -604,6 +604,146 @@ START_TEST(records_of_every_kind_of_cipher_fit_into_each_other)
 }
 END_TEST
 
+/*
+ * Sessions, and what an application has set
+ */
+
+/* Starts layer 1 at both ends; the client is ready. */
+static void start_with(struct peers *p, SSL *client)
+{
+    SSL *server = test_ssl(0, TLS1_3_VERSION, 1);
+
+    SSL_CTX_set_session_cache_mode(SSL_get_SSL_CTX(server),
+                                   SSL_SESS_CACHE_SERVER);
+    SSL_set_max_early_data(server, 16384);
+    peers_new(p, 100000, TLS1_3_VERSION);
+    ck_assert(BIO_onion_set_flags(p->a.bio, ONION_EARLY | ONION_EARLY_DATA));
+    ck_assert(BIO_onion_set_flags(p->b.bio, ONION_EARLY | ONION_EARLY_DATA));
+    ck_assert_int_eq(BIO_onion_start_tls(p->a.bio, client, NULL, 0), 1);
+    ck_assert_int_eq(BIO_onion_start_tls(p->b.bio, server, NULL, 0), 1);
+}
+
+/* That of a connection that has ended well. */
+static SSL_SESSION *session_of(SSL *client)
+{
+    SSL_SESSION *session;
+    struct peers p;
+
+    start_with(&p, client);
+    peers_handshake(&p);
+    peers_talk(&p);
+    session = SSL_get1_session(client);
+    ck_assert_ptr_nonnull(session);
+    peers_free(&p);
+    return session;
+}
+
+static const struct {
+    long age;               /* of the session */
+    uint64_t option;
+    int max_version;
+    const char *made_for;   /* the name in the session */
+    const char *asked;      /* that of the client; NULL: none */
+    int sent;
+} offers[] = {
+    { 0, 0, TLS1_3_VERSION, NULL, "layer1.test", 1 },
+    { 0, 0, 0, NULL, "layer1.test", 1 },
+    { 0, 0, TLS1_2_VERSION, NULL, "layer1.test", 0 },
+    { 0, SSL_OP_NO_TLSv1_3, TLS1_3_VERSION, NULL, "layer1.test", 0 },
+    { 100000000, 0, TLS1_3_VERSION, NULL, "layer1.test", 0 },
+    { -1000, 0, TLS1_3_VERSION, NULL, "layer1.test", 0 },
+    { 0, 0, TLS1_3_VERSION, "layer1.test", "layer1.test", 1 },
+    { 0, 0, TLS1_3_VERSION, "layer1.test", "layer2.test", 0 },
+    { 0, 0, TLS1_3_VERSION, "layer1.test", NULL, 0 },
+};
+
+START_TEST(a_session_that_is_of_no_use_sends_nothing_early)
+{
+    SSL_SESSION *session = session_of(test_ssl(1, TLS1_3_VERSION, 1));
+    SSL_SESSION *copy = SSL_SESSION_dup(session);
+    SSL *client = test_ssl(1, TLS1_3_VERSION, 1);
+    struct peers p;
+
+    if (offers[_i].age != 0)
+        SSL_SESSION_set_time(copy, SSL_SESSION_get_time(copy)
+                                   - offers[_i].age);
+    ck_assert(SSL_SESSION_set1_hostname(copy, offers[_i].made_for));
+    SSL_set_min_proto_version(client, 0);
+    SSL_set_max_proto_version(client, offers[_i].max_version);
+    SSL_set_options(client, offers[_i].option);
+    SSL_set_tlsext_host_name(client, offers[_i].asked);
+    ck_assert(SSL_set_session(client, copy));
+    start_with(&p, client);
+    SSL_set_min_proto_version(BIO_onion_get0_ssl(p.b.bio, 1), 0);
+    peer_send(&p, &p.a, "request", 7);
+    peer_expect(&p, &p.b, "request", 7, 1);
+    ck_assert_int_eq(SSL_get_early_data_status(client)
+                     != SSL_EARLY_DATA_NOT_SENT, offers[_i].sent);
+    peers_talk(&p);
+    peers_free(&p);
+    SSL_SESSION_free(session);
+    SSL_SESSION_free(copy);
+}
+END_TEST
+
+static int accept_all(int ok, X509_STORE_CTX *store)
+{
+    (void)ok;
+    (void)store;
+    return 1;
+}
+
+static SSL *client_without_a_name(int i)
+{
+    SSL *ssl = test_ssl_of(test_client_ctx(TLS1_3_VERSION, 1), 1, NULL);
+
+    if (i != 2)
+        SSL_set_verify(ssl, i == 0 ? SSL_VERIFY_NONE : SSL_VERIFY_PEER,
+                       i == 0 ? NULL : accept_all);
+    return ssl;
+}
+
+/* i: 0 not at all, 1 by a callback, 2 any name */
+START_TEST(a_client_may_verify_in_its_own_way)
+{
+    SSL_SESSION *session = session_of(client_without_a_name(_i));
+    SSL *client = client_without_a_name(_i);
+    struct peers p;
+
+    ck_assert(SSL_set_session(client, session));
+    start_with(&p, client);
+    peers_handshake(&p);
+    ck_assert(SSL_session_reused(client));
+    peers_talk(&p);
+    peers_free(&p);
+    SSL_SESSION_free(session);
+}
+END_TEST
+
+/* i: 0 to release buffers, 1 to cleanse them. Many writes make it busy. */
+START_TEST(what_an_application_has_set_for_its_buffers_stays)
+{
+    SSL *client = test_ssl(1, TLS1_3_VERSION, 1);
+    struct peers p;
+    int i;
+
+    if (_i == 0)
+        SSL_set_mode(client, SSL_MODE_RELEASE_BUFFERS);
+    else
+        SSL_set_options(client, SSL_OP_CLEANSE_PLAINTEXT);
+    start_with(&p, client);
+    peers_handshake(&p);
+    for (i = 0; i < 100; i++) {
+        peers_talk(&p);
+        ck_assert_int_eq((SSL_get_mode(client) & SSL_MODE_RELEASE_BUFFERS) != 0,
+                         _i == 0);
+        ck_assert_int_eq((SSL_get_options(client) & SSL_OP_CLEANSE_PLAINTEXT)
+                         != 0, _i == 1);
+    }
+    peers_free(&p);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s;
@@ -643,6 +783,12 @@ int main(void)
     tc = test_case(s, "records");
     tcase_add_loop_test(tc, records_of_every_kind_of_cipher_fit_into_each_other,
                         0, 5);
+    tc = test_case(s, "sessions");
+    tcase_add_loop_test(tc, a_session_that_is_of_no_use_sends_nothing_early,
+                        0, (int)(sizeof(offers) / sizeof(offers[0])));
+    tcase_add_loop_test(tc, a_client_may_verify_in_its_own_way, 0, 3);
+    tcase_add_loop_test(tc, what_an_application_has_set_for_its_buffers_stays,
+                        0, 2);
     tc = test_case(s, "memory");
     tcase_add_loop_test(tc, the_first_calls_may_lack_memory, 0, 40);
     return test_main(s);
