@@ -92,6 +92,16 @@ char *fuzz_text(struct fuzz_input *in)
  * Oracles
  */
 
+int fuzz_has(const uint8_t *data, size_t size, const char *text)
+{
+    size_t i, n = strlen(text);
+
+    for (i = 0; i + n <= size; i++)
+        if (memcmp(data + i, text, n) == 0)
+            return 1;
+    return 0;
+}
+
 /* Called by the assertions of Check, too, with a format and its arguments. */
 void fuzz_broken(const char *file, int line, const char *expr,
                  const char *law, ...)

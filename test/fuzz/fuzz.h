@@ -44,6 +44,9 @@ const uint8_t *fuzz_bytes(struct fuzz_input *in, size_t len, size_t *got);
 /* All up to a 0, which is skipped, or the end; to be freed. */
 char *fuzz_text(struct fuzz_input *in);
 
+/* The input has this text: an oracle that looks for it does not hold. */
+int fuzz_has(const uint8_t *data, size_t size, const char *text);
+
 /* An oracle: says what is not so, and aborts. */
 # define FUZZ_MUST(cond, law) \
     do { if (!(cond)) \

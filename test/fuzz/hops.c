@@ -68,17 +68,6 @@ static int run(CLIENT *c, unsigned what)
     return hop_starttls(c, protocols[what], "inner.example");
 }
 
-/* It may say what it likes, this word too. */
-static int has_password(const uint8_t *data, size_t size)
-{
-    size_t i, n = strlen(password);
-
-    for (i = 0; i + n <= size; i++)
-        if (memcmp(data + i, password, n) == 0)
-            return 1;
-    return 0;
-}
-
 static int is_code(int code)
 {
     return code == TOOL_NETWORK || code == TOOL_PROTOCOL
@@ -113,7 +102,7 @@ static int hop(const uint8_t *data, size_t size)
                                                   &client));
     FUZZ_MUST(client.stack != NULL, "memory");
     ok = run(&client, what);
-    check(ok, has_password(data, size));
+    check(ok, fuzz_has(data, size, password));
     client.fd = -1;
     BIO_free_all(client.stack);
     client.stack = NULL;

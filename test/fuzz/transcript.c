@@ -93,6 +93,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t script = first / 4 % SCRIPTS;
     struct talk t;
 
+    /* What is inserted would be taken for what is said. */
+    if (fuzz_has(data, size, "SECRET"))
+        return 0;
     fuzz_begin();
     talk_new(&t, versions[version], flip, scripts[script].a,
              scripts[script].b);
