@@ -670,10 +670,10 @@ START_TEST(a_limit_holds_for_writes_of_a_byte_too)
     struct run r;
 
     run_new(&r, 1 + _i / 4, ONION_EARLY | ONION_EARLY_DATA);
-    r.request = (const char *)test_bytes(300);
-    r.len = 300;
+    r.request = (const char *)test_bytes(1000);
+    r.len = 1000;
     r.piece = 1;
-    r.limit = 2000;
+    r.limit = 4000;
     learn(&r);
     r.kind[1] = kinds[_i % 4];
     converse(&r);
