@@ -190,7 +190,7 @@ static int make_all(const ONION_CONFIG *config, SSL **ssl, int from, int to)
 int BIO_onion_start_config(BIO *stack, const ONION_CONFIG *config, int depth)
 {
     BIO *b = onion_stack_find(stack);
-    SSL *ssl[ONION_MAX_DEPTH];
+    SSL *ssl[ONION_MAX_DEPTH] = { NULL };
     int i, from, n = 0;
 
     if (b == NULL || !onion_stack_enter(b))

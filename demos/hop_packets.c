@@ -112,7 +112,7 @@ static int mysql_request(CLIENT *c)
 
 int hop_mysql(CLIENT *c, const char *name)
 {
-    PACKET p;
+    PACKET p = { .len = 0 };
 
     (void)name;
     client_begin(c);

@@ -198,11 +198,8 @@ static int read_go_ahead(XMPP *x)
 
 static int talk(CLIENT *c, const char *ns, const char *name)
 {
-    XMPP x;
+    XMPP x = { .c = c };
 
-    x.c = c;
-    x.text = 0;
-    x.tags = 0;
     return say_hello(&x, ns, name)
         && need_tag(&x, "stream", "the start of an XMPP stream")
         && read_features(&x)
