@@ -168,10 +168,17 @@ static int provider_init(const OSSL_CORE_HANDLE *handle,
     return 1;
 }
 
+static OSSL_PROVIDER *used[2];
+
+static void unload(void)
+{
+    OSSL_PROVIDER_unload(used[0]);
+    OSSL_PROVIDER_unload(used[1]);
+}
+
 void random_install(void)
 {
-    /* For ever, so that they are no leak. */
-    static OSSL_PROVIDER *usual, *counter;
+    OSSL_PROVIDER *usual, *counter;
     unsigned char probe[8];
 
     if (!OSSL_PROVIDER_add_builtin(NULL, "counter", provider_init)
@@ -182,4 +189,7 @@ void random_install(void)
         fprintf(stderr, "no random numbers that repeat\n");
         abort();
     }
+    used[0] = usual;
+    used[1] = counter;
+    atexit(unload);
 }
