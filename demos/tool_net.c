@@ -132,7 +132,7 @@ static void format_name(const struct sockaddr *addr, socklen_t len,
 
 void net_name(int fd, int of_peer, char name[NET_NAME_SIZE])
 {
-    struct sockaddr_storage addr;
+    struct sockaddr_storage addr = { 0 };
     socklen_t len = sizeof(addr);
     int err = of_peer ? getpeername(fd, (struct sockaddr *)&addr, &len)
                       : getsockname(fd, (struct sockaddr *)&addr, &len);
@@ -190,7 +190,7 @@ static void set_port(struct addrinfo *a, in_port_t port)
 
 static in_port_t port_of(int fd)
 {
-    struct sockaddr_storage addr;
+    struct sockaddr_storage addr = { 0 };
     socklen_t len = sizeof(addr);
 
     if (getsockname(fd, (struct sockaddr *)&addr, &len) == -1)
