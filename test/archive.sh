@@ -8,8 +8,10 @@
 . "${srcdir:-.}/test/tap.sh"
 
 : "${MAKE:=make}"
-[ -e "$srcdir/.git" ] && have git && have autoreconf ||
-    skip_all 'this is no repository, or git or autoconf is missing'
+for needed in git autoreconf; do
+    have "$needed" || skip_all "no $needed"
+done
+[ -e "$srcdir/.git" ] || skip_all 'this is no repository'
 git -C "$srcdir" diff --quiet HEAD || skip_all 'the tree has changes'
 
 # archive DIR UMASK
