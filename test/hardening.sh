@@ -96,7 +96,7 @@ hardened 'every file was compiled to probe large frames' all_probe_the_stack \
     "$library $tools" -fstack-clash-protection
 # What libc puts into every program may not be, so the linker says no.
 hardened 'control flow is protected in every object' has_cet \
-    "$(echo bio_onion/*.o bio_onion/.libs/*.o demos/*.o)" -c -fcf-protection
+    "$(find bio_onion demos -name '*.o')" -c -fcf-protection
 
 case " ${CFLAGS-} ${CPPFLAGS-}" in
 *-fsanitize=*) skip 'calls of libc are checked' 'the sanitizers do it' ;;
