@@ -38,10 +38,11 @@ run() {
     shift
     timeout 60 "$client" "$@" <"$tmp/in" >"$tmp/out" 2>"$tmp/err"
     status=$?
-    echo "status $status, must be $run_code; stdout:"
+    echo "stdout:"
     head -c 2000 "$tmp/out"
     echo "stderr:"
-    head -c 2000 "$tmp/err"
+    tail -c 2000 "$tmp/err"
+    echo "status $status, must be $run_code"
     [ "$status" -eq "$run_code" ]
 }
 
@@ -268,8 +269,9 @@ check 'a command may be the last line, without a newline' last_line
 
 showcerts() {
     run 0 -showcerts -CAfile "$ca" -connect "$deep" -layers 3 $all_names &&
-        sed -n '/BEGIN/,/END/p' "$tmp/err" | openssl x509 -noout -subject |
-        grep -q outer.example
+        sed -n '/BEGIN/,/END/p' "$tmp/err" >"$tmp/shown.pem" &&
+        openssl x509 -in "$tmp/shown.pem" -noout -subject >"$tmp/subject" &&
+        grep outer.example "$tmp/subject"
 }
 check '-showcerts shows the certificates of each layer' showcerts
 
