@@ -263,6 +263,12 @@ static int may_receive(BIO *b)
     return -1;
 }
 
+static void give_back(ONION_WIRE *w)
+{
+    if (w->in.len == 0 && !w->keep)
+        onion_buf_free(&w->in);
+}
+
 /* Fills the empty read-ahead, once. 1, or what receive() says. */
 static int read_ahead(BIO *b)
 {
@@ -278,8 +284,8 @@ static int read_ahead(BIO *b)
     n = receive(b, room, READ_AHEAD);
     if (n > 0)
         onion_buf_filled(&w->in, (size_t)n);
-    else if (!w->keep)
-        onion_buf_free(&w->in);
+    else
+        give_back(w);
     return n > 0 ? 1 : n;
 }
 
@@ -316,6 +322,7 @@ static int wire_read(BIO *b, char *out, size_t size, size_t *got)
         n = read_straight(b, out, len);
     else if ((n = onion_wire_peek(b, out, len)) > 0)
         onion_buf_drop(&w->in, (size_t)n);
+    give_back(w);
     if (n <= 0)
         return n;
     *got = (size_t)n;

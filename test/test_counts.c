@@ -147,8 +147,8 @@ static SSL *ssl_of(const struct suite *s, int client, int layer)
     return ssl;
 }
 
-static void ends_new(struct ends *e, const struct suite *s, int depth,
-                     int stock, int sockets)
+static void ends_shaken(struct ends *e, const struct suite *s, int depth,
+                        int stock, int sockets)
 {
     BIO *half[2];
     int i;
@@ -162,6 +162,12 @@ static void ends_new(struct ends *e, const struct suite *s, int depth,
         add_layer(&e->b, stock, ssl_of(s, 0, i), i);
         shake(e);
     }
+}
+
+static void ends_new(struct ends *e, const struct suite *s, int depth,
+                     int stock, int sockets)
+{
+    ends_shaken(e, s, depth, stock, sockets);
     talk(e);
 }
 
@@ -726,6 +732,35 @@ START_TEST(what_was_busy_gives_its_buffers_back_when_it_rests)
 }
 END_TEST
 
+static void read_nothing(BIO *bio)
+{
+    char byte;
+
+    ck_assert_int_eq(BIO_read(bio, &byte, 1), -1);
+    ck_assert(BIO_should_read(bio));
+}
+
+/*
+ * A program that asks poll() first never has a read that finds nothing, and
+ * connections may be made long before they are needed. _i: suite x depth
+ */
+START_TEST(no_read_is_needed_for_buffers_to_be_given_back)
+{
+    struct ends e;
+    size_t made, used;
+
+    ends_shaken(&e, &suites[_i % SUITES], depths[_i / SUITES], 0, 0);
+    made = live;
+    exchange(&e, 100);
+    used = live;
+    read_nothing(e.a.bio);
+    read_nothing(e.b.bio);
+    ck_assert_uint_le(made, live + KIB);
+    ck_assert_uint_le(used, live);
+    ends_free(&e);
+}
+END_TEST
+
 START_TEST(a_stack_that_is_freed_leaves_nothing)
 {
     size_t before, held[2];
@@ -813,6 +848,7 @@ int main(void)
     test_loop(tc, a_stream_allocates_nothing, 0, all);
     test_loop(tc, questions_and_answers_allocate_nothing, 0, all);
     test_loop(tc, an_idle_layer_holds_19_kilobytes_at_most, 0, 4);
+    test_loop(tc, no_read_is_needed_for_buffers_to_be_given_back, 0, all);
     test_loop(tc, what_was_busy_gives_its_buffers_back_when_it_rests, 0,
               SUITES);
     test_loop(tc, a_stack_that_is_freed_leaves_nothing, 0, 2);
