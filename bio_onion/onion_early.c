@@ -24,8 +24,6 @@
 #define SAVED_MAX (64 * 1024)
 /* Of a record; an OpenSSL server that skips early data counts it too. */
 #define RECORD_ADDS 17
-/* Records that a call may handle without data for the reader. */
-#define RECORDS_PER_CALL 32
 
 struct onion_early_st {
     unsigned data : 1;      /* that of the application may go early */
@@ -35,8 +33,7 @@ struct onion_early_st {
 
     /* a client */
     ONION_BUF saved;        /* all that was taken */
-    size_t sent;            /* so much of it was sent early */
-    size_t resent;          /* or, after a rejection, as ordinary data */
+    size_t sent;            /* so much of it was sent */
     size_t room;            /* what may still be taken */
 
     /* a server */
@@ -101,7 +98,7 @@ static size_t allowed(SSL *ssl)
     SSL_SESSION *session = SSL_get_session(ssl);
     size_t max;
 
-    if (session == NULL || !SSL_in_before(ssl) || !is_usable(ssl, session)
+    if (session == NULL || !is_usable(ssl, session)
         || !onion_peer_session_as_expected(ssl))
         return 0;
     max = SSL_SESSION_get_max_early_data(session);
@@ -118,7 +115,7 @@ static void begin(ONION_LAYER *l)
     if (!e->covered && !e->data)
         return;
     if (SSL_is_server(l->ssl)) {
-        e->on = SSL_in_before(l->ssl) && SSL_get_max_early_data(l->ssl) > 0;
+        e->on = SSL_get_max_early_data(l->ssl) > 0;
         return;
     }
     e->room = allowed(l->ssl);
@@ -140,19 +137,14 @@ static int client_push(BIO *layer)
 {
     ONION_LAYER *l = onion_layer_of(layer);
     struct onion_early_st *e = l->early;
-    ONION_VERDICT v;
     size_t n;
+    int ret;
 
     while (e->sent < e->saved.len) {
         onion_verdict_begin(l);
-        n = 0;
-        v = onion_verdict(layer,
-                          SSL_write_early_data(l->ssl,
-                                               e->saved.data + e->sent,
-                                               e->saved.len - e->sent, &n));
-        if (v == ONION_AGAIN)
-            onion_verdict_retry(layer, BIO_FLAGS_READ, 0);
-        if (v != ONION_DONE)
+        ret = SSL_write_early_data(l->ssl, e->saved.data + e->sent,
+                                   e->saved.len - e->sent, &n);
+        if (onion_verdict_of_write(layer, ret) != ONION_DONE)
             return -1;
         e->sent += n;
     }
@@ -160,51 +152,34 @@ static int client_push(BIO *layer)
 }
 
 /*
- * What is taken need not be sent at once: it is not given to the SSL from
- * where the writer has it, who then need not repeat it.
+ * What is taken is sent before its writer waits for an answer, all at once. It
+ * is not given to the SSL from where the writer has it, who need not repeat it.
  */
 static int client_put(BIO *layer, const void *in, int len)
 {
-    ONION_LAYER *l = onion_layer_of(layer);
-    struct onion_early_st *e = l->early;
+    struct onion_early_st *e = onion_layer_of(layer)->early;
     size_t n = fits(e, (size_t)len);
 
-    if (n == 0)
-        return 0;
-    if (client_push(layer) <= 0)
-        return -1;
     if (!onion_buf_append(&e->saved, in, n))
         return onion_verdict_fail(layer, ONION_R_HANDSHAKE_FAILED,
                                   "no memory for early data");
     e->room -= n + RECORD_ADDS;
-    if (client_push(layer) <= 0 && !BIO_should_retry(layer))
-        return -1;
-    BIO_clear_retry_flags(layer);
     return (int)n;
 }
 
-/* After the handshake: what was not accepted goes again. */
+/* After the handshake: what was not accepted goes again, and as a whole. */
 static int client_finish(BIO *layer)
 {
     ONION_LAYER *l = onion_layer_of(layer);
-    struct onion_early_st *e = l->early;
-    ONION_VERDICT v;
+    const ONION_BUF *saved = &l->early->saved;
     int ret;
 
-    if (SSL_get_early_data_status(l->ssl) == SSL_EARLY_DATA_ACCEPTED)
-        e->resent = e->saved.len;
-    while (e->resent < e->saved.len) {
-        onion_verdict_begin(l);
-        ret = SSL_write(l->ssl, e->saved.data + e->resent,
-                        (int)(e->saved.len - e->resent));
-        v = onion_verdict(layer, ret);
-        if (v == ONION_AGAIN)
-            onion_verdict_retry(layer, BIO_FLAGS_READ, 0);
-        if (v != ONION_DONE)
-            return -1;
-        e->resent += (size_t)ret;
-    }
-    return 1;
+    if (saved->len == 0
+        || SSL_get_early_data_status(l->ssl) == SSL_EARLY_DATA_ACCEPTED)
+        return 1;
+    onion_verdict_begin(l);
+    ret = SSL_write(l->ssl, saved->data, (int)saved->len);
+    return onion_verdict_of_write(layer, ret) == ONION_DONE ? 1 : -1;
 }
 
 /*
@@ -218,11 +193,10 @@ static int server_read(BIO *layer, void *out, int len)
     struct onion_early_st *e = l->early;
     ONION_VERDICT v;
     size_t n;
-    int ret, i;
+    int ret;
 
-    for (i = 0; i < RECORDS_PER_CALL; i++) {
+    do {
         onion_verdict_begin(l);
-        n = 0;
         ret = SSL_read_early_data(l->ssl, out, (size_t)len, &n);
         if (ret == SSL_READ_EARLY_DATA_SUCCESS) {
             e->open = 1;
@@ -233,10 +207,7 @@ static int server_read(BIO *layer, void *out, int len)
             return 0;
         }
         v = onion_verdict(layer, 0);
-        if (v != ONION_AGAIN)
-            return -1;
-    }
-    onion_verdict_retry(layer, BIO_FLAGS_READ, 0);
+    } while (v == ONION_AGAIN);
     return -1;
 }
 
@@ -267,14 +238,12 @@ static int server_read_all(BIO *layer)
 static int server_put(BIO *layer, const void *in, int len)
 {
     ONION_LAYER *l = onion_layer_of(layer);
-    ONION_VERDICT v;
-    size_t n = 0;
+    size_t n;
+    int ret;
 
     onion_verdict_begin(l);
-    v = onion_verdict_of_write(layer,
-                               SSL_write_early_data(l->ssl, in, (size_t)len,
-                                                    &n));
-    return v == ONION_DONE ? (int)n : -1;
+    ret = SSL_write_early_data(l->ssl, in, (size_t)len, &n);
+    return onion_verdict_of_write(layer, ret) == ONION_DONE ? (int)n : -1;
 }
 
 /*
@@ -318,9 +287,7 @@ int onion_early_push(BIO *layer)
     BIO *b;
 
     for (b = layer; b != NULL; b = onion_layer_find(BIO_next(b))) {
-        const ONION_LAYER *l = onion_layer_of(b);
-
-        if (l->early == NULL || SSL_is_server(l->ssl) || client_push(b) > 0)
+        if (onion_layer_of(b)->early == NULL || client_push(b) > 0)
             continue;
         if (b != layer)
             onion_pass_retry(layer, b);

@@ -19,6 +19,7 @@
 static struct secrets {
     SSL *ssl;
     char client[2 * SECRET + 1], server[2 * SECRET + 1];
+    char early[2 * SECRET + 1];
 } kept[KEPT];
 
 static struct secrets *kept_of(const SSL *ssl)
@@ -51,6 +52,8 @@ static void on_key(const SSL *ssl, const char *line)
         snprintf(s->client, sizeof(s->client), "%s", secret + 1);
     if (strncmp(line, "SERVER_TRAFFIC_SECRET_0 ", 24) == 0)
         snprintf(s->server, sizeof(s->server), "%s", secret + 1);
+    if (strncmp(line, "CLIENT_EARLY_TRAFFIC_SECRET ", 28) == 0)
+        snprintf(s->early, sizeof(s->early), "%s", secret + 1);
 }
 
 void record_watch(SSL_CTX *ctx)
@@ -154,6 +157,19 @@ void record_maker(struct record_maker *m, SSL *ssl, unsigned written)
         keys_of_13(m, ssl);
     else
         keys_of_12(m, ssl, written);
+}
+
+void record_maker_early(struct record_maker *m, SSL *ssl, unsigned written)
+{
+    const struct secrets *s = kept_of(ssl);
+    unsigned char secret[SECRET];
+
+    ck_assert_ptr_nonnull(s);
+    m->version = TLS1_3_VERSION;
+    m->number = written;
+    unhex(s->early, secret, SECRET);
+    expand(secret, "key", m->key, 32);
+    expand(secret, "iv", m->iv, 12);
 }
 
 static void put_number(unsigned char *out, unsigned long long number)

@@ -27,6 +27,8 @@ struct record_maker {
 void record_watch(SSL_CTX *ctx);
 /* Of an SSL that has written so many records of data. */
 void record_maker(struct record_maker *m, SSL *ssl, unsigned written);
+/* The same for early data of a client, of which it has written so many. */
+void record_maker_early(struct record_maker *m, SSL *ssl, unsigned written);
 /* The length of the record that is put into out. */
 size_t record_make(struct record_maker *m, int type, const void *content,
                    size_t len, unsigned char *out);

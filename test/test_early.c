@@ -9,6 +9,7 @@
  */
 
 #include <string.h>
+#include "record.h"
 #include "sweep.h"
 #include "util.h"
 
@@ -647,6 +648,8 @@ START_TEST(what_came_early_waits_for_its_reader)
         BIO_do_handshake(r.b.bio);
         client_turn(&r);
     }
+    ck_assert_int_eq(status(&r, r.depth), _i % 2 == 1 ? SSL_EARLY_DATA_ACCEPTED
+                                                      : SSL_EARLY_DATA_REJECTED);
     if (_i / 2 % 2 == 0) {
         server_turn(&r);
         ck_assert_uint_eq(r.got, r.len);
@@ -660,6 +663,183 @@ START_TEST(what_came_early_waits_for_its_reader)
         ck_assert(memcmp(line, "o\nthree\n", 8) == 0);
     }
     run_over(&r);
+}
+END_TEST
+
+/* _i: depth x how the last layer takes it */
+START_TEST(what_is_written_after_a_read_waits_for_the_handshake)
+{
+    static const enum kind kinds[] = { RESUME, REJECT, FORGET, RETRY };
+    char c[16];
+    struct run r;
+    int rounds = 0;
+
+    run_new(&r, 1 + _i / 4, ONION_EARLY | ONION_EARLY_DATA);
+    learn(&r);
+    r.kind[r.depth] = kinds[_i % 4];
+    open_ends(&r);
+    start(&r);
+    ck_assert_int_eq(BIO_write(r.a.bio, r.request, 3), 3);
+    test_retried(r.a.bio, BIO_read(r.a.bio, c, sizeof(c)));
+    ck_assert(!BIO_should_write(r.a.bio));
+    r.put = 3;
+    ask(&r);
+    ck_assert(!r.asked);
+    while (!r.replied) {
+        turn(&r, 1);
+        turn(&r, 0);
+        ck_assert_msg(rounds++ < 100, "no progress");
+    }
+    ck_assert(r.early || _i % 4 != 0);
+    ck_assert_uint_eq(r.got, r.len);
+    run_over(&r);
+}
+END_TEST
+
+/* Layer 1 does not resume. _i: where early data lies over it */
+START_TEST(early_data_over_a_full_handshake_waits_for_a_read)
+{
+    struct run r;
+    int rounds;
+
+    run_new(&r, 2 + _i, ONION_EARLY | ONION_EARLY_DATA);
+    learn(&r);
+    r.kind[1] = FULL;
+    open_ends(&r);
+    start(&r);
+    for (rounds = 0; !r.asked; rounds++) {
+        ck_assert_int_lt(rounds, 3);
+        ask(&r);
+        if (r.asked)
+            break;
+        ck_assert(BIO_should_read(r.a.bio));
+        ck_assert(!BIO_should_write(r.a.bio));
+        turn(&r, 1);
+    }
+    ck_assert_int_gt(rounds, 0);
+    for (rounds = 0; !r.replied; rounds++) {
+        ck_assert_msg(rounds < 100, "no progress");
+        turn(&r, 1);
+        turn(&r, 0);
+    }
+    ck_assert(r.early);
+    ck_assert_int_eq(status(&r, r.depth), SSL_EARLY_DATA_ACCEPTED);
+    run_over(&r);
+}
+END_TEST
+
+/*
+ * A client that ends the handshake of layer 2 and not that of layer 1: the
+ * Finished of layer 2 goes as early data, in a record made by hand.
+ */
+struct staller {
+    SSL *outer, *inner;
+    BIO *outer_in, *outer_out, *inner_in, *inner_out;
+    struct record_maker early;
+    BIO *half, *server;
+};
+
+static SSL *ssl_in_memory(BIO **in, BIO **out, SSL *ssl)
+{
+    *in = BIO_new(BIO_s_mem());
+    *out = BIO_new(BIO_s_mem());
+    BIO_set_mem_eof_return(*in, -1);
+    SSL_set_bio(ssl, *in, *out);
+    return ssl;
+}
+
+/* All that is there goes to the other. */
+static int carry(BIO *from, BIO *to)
+{
+    char data[20000];
+    int n = BIO_read(from, data, sizeof(data));
+
+    ck_assert(n <= 0 || BIO_write(to, data, n) == n);
+    return n;
+}
+
+static void send_early(struct staller *s, int type, const void *data, size_t len)
+{
+    unsigned char out[2000];
+    int n = (int)record_make(&s->early, type, data, len, out);
+
+    ck_assert_int_eq(BIO_write(s->half, out, n), n);
+}
+
+static void staller_new(struct staller *s, struct run *r)
+{
+    char hello[4000], reply[8000];
+    size_t n;
+    int len;
+
+    record_watch(test_client_ctx(TLS1_3_VERSION, 1));
+    run_new(r, 2, ONION_EARLY);
+    learn(r);
+    open_ends(r);
+    start(r);
+    s->server = r->b.bio;
+    s->half = BIO_next(r->a.tap);
+    s->outer = ssl_in_memory(&s->outer_in, &s->outer_out, client_ssl(r, 1));
+    s->inner = ssl_in_memory(&s->inner_in, &s->inner_out, client_ssl(r, 2));
+    ck_assert_int_le(SSL_do_handshake(s->inner), 0);
+    len = BIO_read(s->inner_out, hello, sizeof(hello));
+    ck_assert_int_eq(SSL_write_early_data(s->outer, hello, (size_t)len, &n), 1);
+    record_maker_early(&s->early, s->outer, 1);
+    carry(s->outer_out, s->half);
+    test_retried(s->server, (int)BIO_do_handshake(s->server));
+    carry(s->half, s->outer_in);
+    len = SSL_read(s->outer, reply, sizeof(reply));
+    ck_assert_int_eq(BIO_write(s->inner_in, reply, len), len);
+    ck_assert_int_eq(SSL_do_handshake(s->inner), 1);
+    len = BIO_read(s->inner_out, hello, sizeof(hello));
+    send_early(s, SSL3_RT_APPLICATION_DATA, hello, (size_t)len);
+}
+
+static void staller_free(struct staller *s, struct run *r)
+{
+    SSL_free(s->outer);
+    SSL_free(s->inner);
+    run_over(r);
+    SSL_CTX_set_keylog_callback(test_client_ctx(TLS1_3_VERSION, 1), NULL);
+}
+
+START_TEST(a_layer_is_not_done_before_the_one_that_carries_it)
+{
+    static const unsigned char end[] = { 5, 0, 0, 0 };  /* EndOfEarlyData */
+    char c[16], record[100];
+    struct staller s;
+    struct run r;
+    int i;
+
+    staller_new(&s, &r);
+    for (i = 0; i < 3; i++) {
+        test_retried(s.server, i == 1 ? BIO_read(s.server, c, sizeof(c))
+                     : (int)BIO_do_handshake(s.server));
+        ck_assert(BIO_should_read(s.server));
+        ck_assert(!BIO_should_write(s.server));
+        ck_assert(SSL_is_init_finished(BIO_onion_get0_ssl(s.server, 2)));
+    }
+    send_early(&s, SSL3_RT_HANDSHAKE, end, sizeof(end));
+    /* Not its own EndOfEarlyData, which has the number of another record. */
+    ck_assert_int_eq(SSL_do_handshake(s.outer), 1);
+    ck_assert_int_eq(BIO_read(s.outer_out, c, 5), 5);
+    ck_assert_int_eq(BIO_read(s.outer_out, record, c[4]), c[4]);
+    carry(s.outer_out, s.half);
+    ck_assert_int_eq((int)BIO_do_handshake(s.server), 1);
+    staller_free(&s, &r);
+}
+END_TEST
+
+START_TEST(a_layer_fails_with_the_one_that_carries_it)
+{
+    struct staller s;
+    struct run r;
+
+    staller_new(&s, &r);
+    send_early(&s, SSL3_RT_ALERT, "\002\050", 2);
+    test_failed_at(s.server, (int)BIO_do_handshake(s.server),
+                   ONION_R_HANDSHAKE_FAILED, 1);
+    staller_free(&s, &r);
 }
 END_TEST
 
@@ -1106,6 +1286,10 @@ int main(void)
               0, 2);
     test_loop(tc, a_limit_holds_for_writes_of_a_byte_too, 0, 8);
     test_loop(tc, what_came_early_waits_for_its_reader, 0, 12);
+    test_loop(tc, what_is_written_after_a_read_waits_for_the_handshake, 0, 12);
+    test_loop(tc, early_data_over_a_full_handshake_waits_for_a_read, 0, 3);
+    tcase_add_test(tc, a_layer_is_not_done_before_the_one_that_carries_it);
+    tcase_add_test(tc, a_layer_fails_with_the_one_that_carries_it);
     tc = test_case(s, "sessions");
     test_loop(tc, a_session_of_another_age_sends_nothing_early, 0, 2);
     tcase_add_test(tc, a_session_for_another_server_name_sends_nothing_early);
