@@ -259,6 +259,8 @@ void onion_wire_keep(BIO *wire, int keep);
 /* While held, the wire reads only what it has read ahead. Returns the old. */
 int onion_wire_hold(BIO *wire, int hold);
 int onion_wire_peek(BIO *wire, void *out, int len);
+/* A read of the application, when there are no layers. */
+int onion_wire_read_clear(BIO *wire, char *out, int len);
 size_t onion_wire_unsent(BIO *wire);
 size_t onion_wire_ahead(BIO *wire);
 int onion_wire_give_back(BIO *wire, const void *in, size_t len);

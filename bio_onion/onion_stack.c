@@ -175,7 +175,7 @@ static BIO *begin_read(BIO *b)
 static int stack_read(BIO *b, char *out, size_t len, size_t *got)
 {
     BIO *top;
-    int ret;
+    int n, ret;
 
     *got = 0;
     if (!onion_stack_enter(b))
@@ -183,7 +183,9 @@ static int stack_read(BIO *b, char *out, size_t len, size_t *got)
     if (out == NULL || len == 0)
         return 0;
     top = begin_read(b);
-    ret = BIO_read(top, out, onion_pass_length(len));
+    n = onion_pass_length(len);
+    ret = onion_layer_is(top) ? BIO_read(top, out, n)
+                              : onion_wire_read_clear(top, out, n);
     ret = onion_stack_leave_anyway(b, was_read(b, top, ret));
     if (ret <= 0)
         return ret;

@@ -17,6 +17,8 @@
 
 /* As much as the kernel hands out at once, and four records at least. */
 #define READ_AHEAD (64 * 1024)
+/* Without layers: a copy of more than that costs more than a read. */
+#define CLEAR_READ_AHEAD 4096
 /* What is held for a peer that makes the layers answer, but does not read. */
 #define UNSENT_MAX (4 * ONION_WIRE_HIGH)
 
@@ -312,21 +314,33 @@ static int read_straight(BIO *b, char *out, int len)
     return n > 0 ? receive(b, out, len) : n;
 }
 
-static int wire_read(BIO *b, char *out, size_t size, size_t *got)
+/* straight: the length from which nothing is read ahead of it */
+static int read_some(BIO *b, char *out, int len, int straight)
 {
     ONION_WIRE *w = wire_of(b);
-    int len = onion_pass_length(size);
     int n;
 
-    if (len >= READ_AHEAD && w->in.len == 0)
+    if (len >= straight && w->in.len == 0)
         n = read_straight(b, out, len);
     else if ((n = onion_wire_peek(b, out, len)) > 0)
         onion_buf_drop(&w->in, (size_t)n);
     give_back(w);
+    return n;
+}
+
+static int wire_read(BIO *b, char *out, size_t size, size_t *got)
+{
+    int n = read_some(b, out, onion_pass_length(size), READ_AHEAD);
+
     if (n <= 0)
         return n;
     *got = (size_t)n;
     return 1;
+}
+
+int onion_wire_read_clear(BIO *b, char *out, int len)
+{
+    return read_some(b, out, len, CLEAR_READ_AHEAD);
 }
 
 static long pending(BIO *b)

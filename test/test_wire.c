@@ -155,6 +155,26 @@ START_TEST(a_read_that_can_be_served_asks_nothing_below)
 }
 END_TEST
 
+/* Without layers what is read ahead is copied: little is, much is not. */
+START_TEST(a_large_read_in_the_clear_takes_what_it_asks_for)
+{
+    struct tap_side *from;
+    char data[5000];
+
+    dive(_i, 0);
+    from = in(&p.a);
+    from->len = 0;
+    ck_assert_int_eq(BIO_write(p.b.bio, test_bytes(20000), 20000), 20000);
+    ck_assert_int_eq(BIO_read(p.a.bio, data, 5000), 5000);
+    ck_assert_uint_eq(from->len, 5000);
+    ck_assert_int_eq(BIO_read(p.a.bio, data, 100), 100);
+    ck_assert_uint_eq(from->len, 20000);
+    ck_assert_int_eq(BIO_read(p.a.bio, data, 5000), 5000);
+    ck_assert_mem_eq(data, test_bytes(20000) + 5100, 5000);
+    done();
+}
+END_TEST
+
 /* What the layer below says comes from the wire when the layer is gone. */
 START_TEST(bytes_behind_a_removed_layer_come_from_the_wire)
 {
@@ -381,6 +401,7 @@ int main(void)
     test_loop(tc, a_stop_of_all_layers_is_one_write, 0, 4);
     test_loop(tc, follow_answers_in_one_write, 0, 4);
     test_loop(tc, what_has_come_is_read_at_once, 0, 16);
+    test_loop(tc, a_large_read_in_the_clear_takes_what_it_asks_for, 0, 4);
     test_loop(tc, a_read_that_can_be_served_asks_nothing_below,
               0, 16);
     test_loop(tc, bytes_behind_a_removed_layer_come_from_the_wire,
