@@ -169,8 +169,10 @@ static void sections(char *argv[], int quick)
         bench_counts(&loads[i]);
     for (i = 0; wants(argv, "memory") && i < LOADS; i++)
         bench_memory(&loads[i], sets, rounds);
-    if (wants(argv, "sockets"))
+    if (wants(argv, "sockets")) {
         bench_sockets(&loads[1], quick ? 5 : 15);
+        bench_sockets(&loads[3], quick ? 5 : 15);
+    }
     if (wants(argv, "setup"))
         bench_setup(quick ? 3 : 9);
     if (wants(argv, "bare"))
