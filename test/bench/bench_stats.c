@@ -49,7 +49,7 @@ void bench_stats_save(BENCH_STATS *s, const char *what, const char *peer,
     if (name == NULL || s->n == 0 || (f = fopen(name, "a")) == NULL)
         return;
     fprintf(f, "%s\t%s\t%d\t%.4f\t%.4f\t%.4f\n", what, peer, depth,
-            bench_stats_at(s, 0), bench_stats_at(s, 0.5),
-            bench_stats_at(s, 1));
+            bench_stats_at(s, 0.25), bench_stats_at(s, 0.5),
+            bench_stats_at(s, 0.75));
     fclose(f);
 }

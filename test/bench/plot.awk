@@ -2,19 +2,21 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 #
-# A line of input is what, peer, depth, minimum, median and maximum, divided by
-# tabs. Each "what" is a panel, each peer a line of medians with a bar from the
-# minimum to the maximum.
+# A line of input is what, peer, depth, and three quartiles, divided by tabs.
+# Each "what" is a panel, each peer a line of medians with a bar from the lower
+# quartile to the upper. only: the panels to draw, divided by commas; all,
+# without it.
 
 BEGIN {
     FS = "\t"
     width = 460; height = 300; left = 60; top = 46; deepest = 8
     split("#d62728 #1f77b4 #17becf #2ca02c #9467bd #ff7f0e #8c564b", color, " ")
-    unit["socket"] = "MB per CPU second, TCP between two processes"
+    unit["socket"] = "MB per CPU second, TCP, two processes, 64 KiB writes"
+    unit["exchanges"] = "thousand exchanges of 100 B per CPU second, TCP"
     unit["setup"] = "ms to the first reply, TCP, Nagle on"
 }
 
-{
+only == "" || index("," only ",", "," $1 ",") {
     if (!($1 in top_of)) {
         panel[++panels] = $1
         top_of[$1] = 0
@@ -55,7 +57,7 @@ function step_of(v,   s) {
 function axes(name,   v, d) {
     most = top_of[name] * 1.05
     text(x0 + width / 2, y0 + 20, 14, "middle", name in unit ? unit[name] \
-        : name ": share of the limit")
+        : "memory, " name ": share of the limit")
     for (v = 0; v <= most; v += step_of(most)) {
         line(x(0), y(v), x(deepest), y(v), "#dddddd", 1)
         text(x(0) - 6, y(v) + 4, 11, "end", sprintf("%.4g", v))
@@ -72,20 +74,21 @@ function curve(key, stroke,   n, at, i, points) {
         line(x(at[i]), y(low[key, at[i]]), x(at[i]), y(high[key, at[i]]),
             stroke, 0.7)
     }
-    printf "<polyline points='%s' fill='none' stroke='%s' stroke-width='2'/>\n",
-        points, stroke
+    printf "<polyline points='%s' fill='none' stroke='%s' " \
+        "stroke-width='%s'/>\n", points, stroke, stroke == color[1] ? 3 : 1.5
 }
 
 END {
     rows = int((panels + 1) / 2)
-    printf "<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%d' " \
-        "font-family='sans-serif'>\n", 2 * width, rows * height + 40
+    printf "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %d %d' " \
+        "width='%d' font-family='sans-serif'>\n", 2 * width,
+        rows * height + 40, 2 * width
     print "<rect width='100%' height='100%' fill='white'/>"
     for (i = 1; i <= panels; i++) {
         x0 = (i - 1) % 2 * width
         y0 = int((i - 1) / 2) * height
         axes(panel[i])
-        for (j = 1; j <= peers; j++)
+        for (j = peers; j > 0; j--)     # the first peer, ours, on top
             if ((panel[i] FS peer[j]) in depths)
                 curve(panel[i] FS peer[j], color_of[peer[j]])
     }
@@ -93,7 +96,8 @@ END {
         at = 20 + (j - 1) * 125
         line(at, rows * height + 20, at + 20, rows * height + 20,
             color_of[peer[j]], 3)
-        text(at + 26, rows * height + 24, 12, "start", peer[j])
+        text(at + 26, rows * height + 24, 12, "start",
+            peer[j] == "stack" ? "bio_onion" : peer[j])
     }
     print "</svg>"
 }
