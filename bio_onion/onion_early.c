@@ -19,6 +19,7 @@
 #include <string.h>
 #include <time.h>
 #include "onion_local.h"
+#include "onion_openssl.h"
 
 /* A copy that is kept is not larger than this, whatever the session allows. */
 #define SAVED_MAX (64 * 1024)
@@ -80,7 +81,7 @@ static int is_usable(SSL *ssl, const SSL_SESSION *session)
 {
     const char *host = SSL_SESSION_get0_hostname(session);
     const char *asked = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    long age = (long)time(NULL) - SSL_SESSION_get_time(session);
+    long age = (long)(time(NULL) - SSL_SESSION_get_time_ex(session));
     int max = SSL_get_max_proto_version(ssl);
 
     return SSL_SESSION_get_protocol_version(session) == TLS1_3_VERSION

@@ -50,7 +50,8 @@ int onion_peer_expect(SSL *ssl, const char *host)
     onion_err_clear();
     X509_VERIFY_PARAM_set_hostflags(param,
                                     X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    return SSL_set1_host(ssl, host) && SSL_set_tlsext_host_name(ssl, host);
+    return X509_VERIFY_PARAM_set1_host(param, host, 0)
+        && SSL_set_tlsext_host_name(ssl, host);
 }
 
 /* 1 if the peer's certificate is for a host or address that ssl expects. */

@@ -85,7 +85,7 @@ int BIO_onion_start_tls(BIO *stack, SSL *ssl,
         SSL_set_bio(ssl, NULL, NULL);
         return onion_stack_refuse(b, ERR_R_MALLOC_FAILURE, "start");
     }
-    BIO_set_close(layer, BIO_CLOSE);    /* from here on it is ours */
+    (void)BIO_set_close(layer, BIO_CLOSE);  /* from here on it is ours */
     prepare(ssl);
     onion_rest_begin(b, layer);
     insert(b, layer);

@@ -25,7 +25,8 @@ static int expect(BIO *bio, const char *name)
     if (BIO_get_ssl(bio, &ssl) <= 0)
         return 0;
     SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
-    return SSL_set_tlsext_host_name(ssl, name) && SSL_set1_host(ssl, name);
+    return SSL_set_tlsext_host_name(ssl, name)
+        && X509_VERIFY_PARAM_set1_host(SSL_get0_param(ssl), name, 0);
 }
 
 static int get(BIO *bio, const char *name)

@@ -10,6 +10,7 @@
 #include "tool_file.h"
 #include "tool_report.h"
 #include "tool_session.h"
+#include "../bio_onion/onion_openssl.h"
 
 static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
 static int kept_index = -1;
@@ -131,8 +132,8 @@ void session_free(SESSION *s)
 
 static int has_expired(const SSL_SESSION *session)
 {
-    return SSL_SESSION_get_time(session) + SSL_SESSION_get_timeout(session)
-        < (long)time(NULL);
+    return SSL_SESSION_get_time_ex(session) + SSL_SESSION_get_timeout(session)
+        < time(NULL);
 }
 
 /* Of its early data, which is for this protocol: RFC 8446, section 4.2.10. */

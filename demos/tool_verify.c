@@ -104,7 +104,7 @@ static int expect_name(SSL *ssl, const char *name)
     if (is_address(name))
         return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name);
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    return SSL_set1_host(ssl, name);
+    return X509_VERIFY_PARAM_set1_host(SSL_get0_param(ssl), name, 0);
 }
 
 static int expect(SSL *ssl, const LAYER_OPTIONS *l, const char *name)

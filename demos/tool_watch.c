@@ -280,7 +280,7 @@ static void tap(BIO *bio, VIEW *v)
  * ----------
  */
 
-static void show_name(BIO *out, const char *what, X509_NAME *name)
+static void show_name(BIO *out, const char *what, const X509_NAME *name)
 {
     BIO_printf(out, "  %s ", what);
     X509_NAME_print_ex(out, name, 0, XN_FLAG_ONELINE);

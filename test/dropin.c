@@ -124,7 +124,7 @@ int passes(BIO *from, BIO *to, int len)
     while ((!sent || got < len) && rounds++ < 20) {
         ERR_clear_error();
         sent = sent || BIO_write(from, data, len) == len;
-        BIO_flush(from);
+        (void)BIO_flush(from);
         while (got < len && (n = BIO_read(to, in + got, len - got)) > 0)
             got += n;
         if (got < len)

@@ -138,8 +138,8 @@ static void row_reset(struct scene *x)
     shaken(x, 1, 0);
     note(x, "client", BIO_reset(x->c));
     note(x, "server", BIO_reset(x->s));
-    BIO_reset(x->half_c);
-    BIO_reset(x->half_s);
+    (void)BIO_reset(x->half_c);
+    (void)BIO_reset(x->half_s);
     shake(x, x->c, x->s);
     tell_passes(x);
 }
@@ -162,10 +162,10 @@ static void row_reset_after_failure(struct scene *x)
     read_one(x, "read", x->c);
     ERR_clear_error();
     tap_of(x->tap)->slip_len = 0;
-    BIO_reset(x->c);
-    BIO_reset(x->s);
-    BIO_reset(x->half_c);
-    BIO_reset(x->half_s);
+    (void)BIO_reset(x->c);
+    (void)BIO_reset(x->s);
+    (void)BIO_reset(x->half_c);
+    (void)BIO_reset(x->half_s);
     ERR_clear_error();
     shake(x, x->c, x->s);
     tell_passes(x);

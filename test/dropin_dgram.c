@@ -37,7 +37,7 @@ static BIO *datagram_bio(int fd, const struct sockaddr_in *peer)
                      0);
     BIO_ADDR_rawmake(address, AF_INET, &peer->sin_addr,
                      sizeof(peer->sin_addr), peer->sin_port);
-    BIO_ctrl_set_connected(b, address);
+    (void)BIO_ctrl_set_connected(b, address);
     BIO_ADDR_free(address);
     return b;
 }

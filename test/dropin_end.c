@@ -86,7 +86,7 @@ static void row_eof_after_close(struct scene *x)
 static void row_eof_of_transport(struct scene *x)
 {
     shaken(x, 1, 0);
-    BIO_shutdown_wr(x->half_s);
+    (void)BIO_shutdown_wr(x->half_s);
     read_one(x, "read", x->c);
     tell_error(x);
     note(x, "eof", BIO_eof(x->c));
@@ -100,7 +100,7 @@ static void row_eof_unread(struct scene *x)
 
     shaken(x, 1, 0);
     BIO_write(x->s, "01234567", 8);
-    BIO_shutdown_wr(x->half_s);
+    (void)BIO_shutdown_wr(x->half_s);
     BIO_read(x->c, in, 4);
     note(x, "eof with data unread", BIO_eof(x->c));
     tell(x, "read", x->c, BIO_read(x->c, in, 4));
@@ -110,7 +110,7 @@ static void row_eof_in_handshake(struct scene *x)
 {
     open_ends(x, 1, 0);
     BIO_do_handshake(x->c);
-    BIO_shutdown_wr(x->half_s);
+    (void)BIO_shutdown_wr(x->half_s);
     tell(x, "handshake", x->c, BIO_do_handshake(x->c));
     tell_error(x);
 }
@@ -253,7 +253,7 @@ static void row_free_noclose(struct scene *x)
 
     shaken(x, 1, 0);
     ssl = ssl_in(x->c);
-    BIO_set_close(x->c, BIO_NOCLOSE);
+    (void)BIO_set_close(x->c, BIO_NOCLOSE);
     BIO_pop(x->c);
     BIO_free(x->c);
     x->c = x->half_c;

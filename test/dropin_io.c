@@ -30,7 +30,8 @@ static void row_handshake_refused(struct scene *x)
     int ret = 0, rounds = 0;
 
     open_ends(x, 1, 0);
-    SSL_set1_host(ssl_in(x->c), "another.test");
+    X509_VERIFY_PARAM_set1_host(SSL_get0_param(ssl_in(x->c)),
+                                "another.test", 0);
     do {
         ERR_clear_error();
         BIO_do_handshake(x->s);

@@ -299,7 +299,7 @@ static void start(int layer, SSL_CTX *ctx, int as_client)
     peer.ssl[layer] = ssl;
     if (as_client) {
         SSL_set_tlsext_host_name(ssl, names[layer]);
-        SSL_set1_host(ssl, names[layer]);
+        X509_VERIFY_PARAM_set1_host(SSL_get0_param(ssl), names[layer], 0);
     }
     if ((as_client ? SSL_connect(ssl) : SSL_accept(ssl)) != 1)
         cut_off("no handshake");

@@ -40,7 +40,8 @@ static BIO *new_layer(SSL_CTX *ctx, const char *name)
     if (layer == NULL)
         return NULL;
     BIO_get_ssl(layer, &ssl);
-    if (SSL_set_tlsext_host_name(ssl, name) && SSL_set1_host(ssl, name))
+    if (SSL_set_tlsext_host_name(ssl, name)
+        && X509_VERIFY_PARAM_set1_host(SSL_get0_param(ssl), name, 0))
         return layer;
     BIO_free(layer);
     return NULL;

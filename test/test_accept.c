@@ -329,7 +329,8 @@ START_TEST(a_connection_is_refused_by_its_own_layer)
     shop_open(&shop, BIO_f_onion(), TLS1_3_VERSION, "1");
     for (i = 0; i < CONNECTIONS; i++)
         shop_serve(&shop, i);
-    SSL_set1_host(ssl_in(shop.c[1]), "another.test");
+    X509_VERIFY_PARAM_set1_host(SSL_get0_param(ssl_in(shop.c[1])),
+                                "another.test", 0);
     for (i = 0; i < 10000; i++) {
         BIO_do_handshake(shop.s[1]);
         ret = (int)BIO_do_handshake(shop.c[1]);

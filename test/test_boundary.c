@@ -218,9 +218,9 @@ START_TEST(no_other_call_lowers_the_read_depth)
     say(&p.b, "x");
     peer_stop(&p, &p.b, 0);
     ck_assert_int_eq((int)BIO_do_handshake(p.a.bio), 1);
-    BIO_pending(p.a.bio);
+    (void)BIO_pending(p.a.bio);
     BIO_eof(p.a.bio);
-    BIO_flush(p.a.bio);
+    (void)BIO_flush(p.a.bio);
     say(&p.a, "write");
     test_depths(p.a.bio, 2, 2);
     ck_assert_int_eq(BIO_onion_stop_tls(p.a.bio, 1), 0);

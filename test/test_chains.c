@@ -486,7 +486,7 @@ START_TEST(a_buffer_and_a_connect_bio_enclose_the_layers)
 
     r.listener = test_listen(r.name);
     r.c = BIO_new_buffer_onion_connect(test_client_ctx(version_of(_i), 1));
-    SSL_set1_host(ssl_in(r.c), test_name(1));
+    X509_VERIFY_PARAM_set1_host(SSL_get0_param(ssl_in(r.c)), test_name(1), 0);
     SSL_set_tlsext_host_name(ssl_in(r.c), test_name(1));
     BIO_set_conn_hostname(r.c, r.name);
     BIO_set_nbio(r.c, 1);

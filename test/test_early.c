@@ -12,6 +12,7 @@
 #include "record.h"
 #include "sweep.h"
 #include "util.h"
+#include "../bio_onion/onion_openssl.h"
 
 #define PAIR (1024 * 1024)
 #define MOST 8
@@ -129,7 +130,7 @@ static SSL *server_ssl(struct run *r, int layer)
     if (r->replayable)
         SSL_set_options(ssl, SSL_OP_NO_ANTI_REPLAY);
     if (kind == FORGET)
-        SSL_CTX_flush_sessions(SSL_get_SSL_CTX(ssl), 0x7fffffff);
+        SSL_CTX_flush_sessions_ex(SSL_get_SSL_CTX(ssl), 0x7fffffff);
     if (kind == RETRY)
         ck_assert(SSL_set1_groups_list(ssl, "P-384"));
     return ssl;
@@ -305,8 +306,9 @@ static void learn(struct run *r)
     for (i = 1; i <= r->depth; i++) {
         r->session[i] = SSL_get1_session(ssl_of_client(&first, i));
         ck_assert(SSL_SESSION_is_resumable(r->session[i]));
-        SSL_SESSION_set_time(r->session[i],
-                             SSL_SESSION_get_time(r->session[i]) - r->age[i]);
+        SSL_SESSION_set_time_ex(r->session[i],
+                                SSL_SESSION_get_time_ex(r->session[i])
+                                - r->age[i]);
     }
     close_ends(&first);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <openssl/crypto.h>
 #include "util.h"
+#include "../bio_onion/onion_openssl.h"
 
 /*
  * Memory: this program's own allocator can fail, once.
@@ -115,7 +116,7 @@ START_TEST(a_stack_keeps_its_close_flag)
     ck_assert_int_eq((int)BIO_get_close(a), BIO_CLOSE);
     ck_assert_int_eq((int)BIO_set_close(a, BIO_NOCLOSE), 1);
     ck_assert_int_eq((int)BIO_get_close(a), BIO_NOCLOSE);
-    BIO_set_close(a, BIO_CLOSE);
+    (void)BIO_set_close(a, BIO_CLOSE);
     BIO_free_all(a);
     BIO_free_all(b);
 }
@@ -225,7 +226,7 @@ START_TEST(an_ssl_over_nothing_fails_and_does_not_wait)
     ck_assert_int_eq((int)BIO_ctrl(port, BIO_CTRL_DGRAM_QUERY_MTU, 0, NULL),
                      0);
     ERR_clear_error();
-    BIO_set_close(layer, BIO_NOCLOSE);
+    (void)BIO_set_close(layer, BIO_NOCLOSE);
     BIO_free(layer);
     ck_assert_int_eq(BIO_eof(port), 1);
     ck_assert_int_eq(BIO_read(port, &byte, 1), -1);
@@ -665,8 +666,8 @@ START_TEST(a_session_that_is_of_no_use_sends_nothing_early)
     struct peers p;
 
     if (offers[_i].age != 0)
-        SSL_SESSION_set_time(copy, SSL_SESSION_get_time(copy)
-                                   - offers[_i].age);
+        SSL_SESSION_set_time_ex(copy, SSL_SESSION_get_time_ex(copy)
+                                      - offers[_i].age);
     ck_assert(SSL_SESSION_set1_hostname(copy, offers[_i].made_for));
     SSL_set_min_proto_version(client, 0);
     SSL_set_max_proto_version(client, offers[_i].max_version);

@@ -506,7 +506,7 @@ static int second_layer(struct peers *p, SSL_CTX *server, SSL_SESSION *session,
     if (strcmp(host, "127.0.0.1") == 0)
         X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host);
     else
-        SSL_set1_host(ssl, host);
+        X509_VERIFY_PARAM_set1_host(SSL_get0_param(ssl), host, 0);
     SSL_set_session(ssl, session);
     BIO_onion_start_tls(p->a.bio, ssl, NULL, 0);
     BIO_onion_start_server(p->b.bio, server);

@@ -87,6 +87,17 @@ static void cert_alt_name(X509 *cert, X509 *issuer, const char *name)
     cert_extend(cert, issuer, NID_subject_alt_name, value);
 }
 
+static void cert_subject(X509 *cert, const char *name)
+{
+    X509_NAME *subject = X509_NAME_new();
+
+    need(subject != NULL
+         && X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
+                                       (const unsigned char *)name, -1, -1, 0)
+         && X509_set_subject_name(cert, subject));
+    X509_NAME_free(subject);
+}
+
 static X509 *cert_new(const char *name, int flags, EVP_PKEY *key)
 {
     static long serial = 1;
@@ -98,9 +109,7 @@ static X509 *cert_new(const char *name, int flags, EVP_PKEY *key)
     ASN1_INTEGER_set(X509_get_serialNumber(cert), serial++);
     X509_gmtime_adj(X509_getm_notBefore(cert), old ? -3 * day : -day);
     X509_gmtime_adj(X509_getm_notAfter(cert), old ? -2 * day : day);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN",
-                               MBSTRING_ASC, (const unsigned char *)name,
-                               -1, -1, 0);
+    cert_subject(cert, name);
     need(X509_set_pubkey(cert, key));
     return cert;
 }
@@ -230,7 +239,8 @@ SSL *test_ssl_of(SSL_CTX *ctx, int client, const char *host)
     else
         SSL_set_accept_state(ssl);
     if (client && host != NULL)
-        need(SSL_set1_host(ssl, host) && SSL_set_tlsext_host_name(ssl, host));
+        need(X509_VERIFY_PARAM_set1_host(SSL_get0_param(ssl), host, 0)
+             && SSL_set_tlsext_host_name(ssl, host));
     return ssl;
 }
 

@@ -27,10 +27,12 @@ static void make(void)
     ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
     X509_gmtime_adj(X509_getm_notBefore(certificate), -86400);
     X509_gmtime_adj(X509_getm_notAfter(certificate), 86400);
-    name = X509_get_subject_name(certificate);
+    name = X509_NAME_new();
     X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
                                (const unsigned char *)"bench", -1, -1, 0);
+    X509_set_subject_name(certificate, name);
     X509_set_issuer_name(certificate, name);
+    X509_NAME_free(name);
     X509_set_pubkey(certificate, key);
     if (X509_sign(certificate, key, EVP_sha256()) <= 0)
         bench_stop("cannot sign the certificate");

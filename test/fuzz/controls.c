@@ -91,7 +91,7 @@ static int is_dangerous(int cmd)
 static void undo(BIO *b, int cmd)
 {
     if (cmd == BIO_CTRL_SET_CLOSE)
-        BIO_set_close(b, BIO_CLOSE);
+        (void)BIO_set_close(b, BIO_CLOSE);
     ERR_clear_error();
 }
 
