@@ -23,10 +23,10 @@
 #include "bench.h"
 
 const BENCH_PEER bench_go = {
-    "Go", NULL, NULL, NULL, NULL, NULL, NULL, "BENCH_GO"
+    .name = "Go", .program = "BENCH_GO"
 };
 const BENCH_PEER bench_twisted = {
-    "Twisted", NULL, NULL, NULL, NULL, NULL, NULL, "BENCH_TWISTED"
+    .name = "Twisted", .program = "BENCH_TWISTED"
 };
 
 const BENCH_PEER *const bench_peers[] = {
@@ -46,10 +46,11 @@ const BENCH_PEER *const bench_peers[] = {
 const int bench_n_peers = sizeof(bench_peers) / sizeof(bench_peers[0]);
 
 static const BENCH_LOAD loads[] = {
-    { "16 KiB writes", 16 * 1024, 512, 0 },
-    { "64 KiB writes", 64 * 1024, 128, 0 },
-    { "100 B writes", 100, 4000, 0 },
-    { "100 B ping-pong", 100, 2000, 1 }
+    { "16 KiB writes", 16 * 1024, 512, 0, 0 },
+    { "64 KiB writes", 64 * 1024, 128, 0, 0 },
+    { "100 B writes", 100, 4000, 0, 0 },
+    { "100 B ping-pong", 100, 2000, 1, 0 },
+    { "160 writes of 100 B, gathered", 100, 64, 0, 160 }
 };
 
 #define LOADS ((int)(sizeof(loads) / sizeof(loads[0])))
@@ -108,7 +109,7 @@ const unsigned char *bench_data(void)
 
 static void profile(char *argv[])
 {
-    BENCH_LOAD load = { "", 0, 0, 0 };
+    BENCH_LOAD load = { "", 0, 0, 0, 0 };
     void *end[2];
     int i;
 

@@ -33,6 +33,8 @@ typedef struct bench_peer_st {
     /* One end over a connected socket that blocks; NULL if there is none. */
     void *(*open_fd)(int fd, int client, int depth);
     void (*put)(void *end, const void *data, int len);
+    /* 1: what is put may wait; 0: all has to go. NULL: nothing waits. */
+    void (*gather)(void *end, int on);
     /* What is there, at most len: 0 if that is nothing yet. */
     int (*get)(void *end, void *data, int len);
     /* Adds what this end has counted since it was opened. */
@@ -94,9 +96,10 @@ BIO *bench_wire_bio(BENCH_WIRE *w);
  */
 typedef struct bench_load_st {
     const char *name;
-    int size;                   /* of a write */
+    int size;                   /* of a put */
     int count;                  /* writes in a run, at depth 1 */
     int answered;               /* each is answered with as much */
+    int burst;                  /* so many puts to a write, or 0 for one */
 } BENCH_LOAD;
 
 /* Sends count writes; stops unless all came. check: and as they were. */

@@ -30,7 +30,7 @@ static double in_use(void)
 /* By both ends of a connection of depth layers. */
 static double held(const BENCH_PEER *peer, int depth, int connections)
 {
-    static const BENCH_LOAD load = { "", 16 * 1024, 1, 1 };
+    static const BENCH_LOAD load = { "", 16 * 1024, 1, 1, 0 };
     void *(*end)[2] = bench_new((size_t)connections * sizeof(*end));
     double before, after;
     int i;
@@ -126,8 +126,8 @@ static void bare(const BENCH_LOAD *load, int sockets, int sets, int rounds)
 void bench_bare_transport(int sets, int rounds)
 {
     static const BENCH_LOAD loads[] = {
-        { "64 KiB writes", 64 * 1024, 200, 0 },
-        { "100 B ping-pong", 100, 4000, 1 }
+        { "64 KiB writes", 64 * 1024, 200, 0, 0 },
+        { "100 B ping-pong", 100, 4000, 1, 0 }
     };
     int i, j;
 

@@ -26,12 +26,31 @@ static void receive(const BENCH_PEER *peer, void *end, int len)
     }
 }
 
-static void pass(const BENCH_PEER *peer, void *from, void *to, int size,
-                 int check)
+static int write_size(const BENCH_LOAD *load)
 {
+    return load->size * (load->burst > 0 ? load->burst : 1);
+}
+
+static void put_all(const BENCH_PEER *peer, void *from, const BENCH_LOAD *load)
+{
+    int size = write_size(load), off;
+
+    if (load->burst > 0 && peer->gather != NULL)
+        peer->gather(from, 1);
+    for (off = 0; off < size; off += load->size)
+        peer->put(from, bench_data() + off, load->size);
+    if (load->burst > 0 && peer->gather != NULL)
+        peer->gather(from, 0);
+}
+
+static void pass(const BENCH_PEER *peer, void *from, void *to,
+                 const BENCH_LOAD *load, int check)
+{
+    int size = write_size(load);
+
     if (check)
         memset(received, 0, (size_t)size);
-    peer->put(from, bench_data(), size);
+    put_all(peer, from, load);
     receive(peer, to, size);
     if (check && memcmp(received, bench_data(), (size_t)size) != 0)
         bench_stop("%s: other bytes came", peer->name);
@@ -41,9 +60,9 @@ void bench_load_send(const BENCH_PEER *peer, void *const end[2],
                      const BENCH_LOAD *load, int count, int check)
 {
     while (count-- > 0) {
-        pass(peer, end[0], end[1], load->size, check);
+        pass(peer, end[0], end[1], load, check);
         if (load->answered)
-            pass(peer, end[1], end[0], load->size, check);
+            pass(peer, end[1], end[0], load, check);
     }
 }
 
@@ -133,6 +152,6 @@ double bench_limit(const BENCH_LOAD *load, int depth, int count)
     count *= load->answered ? 2 : 1;
     while (count-- > 0)
         for (i = 0; i < depth; i++)
-            seal_and_open(c, load->size);
+            seal_and_open(c, write_size(load));
     return bench_cpu() - start;
 }

@@ -80,11 +80,12 @@ BENCH_PROGRAM *bench_program_open(const BENCH_PEER *peer, const char *mode,
 
 double bench_program_send(BENCH_PROGRAM *p, const BENCH_LOAD *load, int count)
 {
-    long bytes = 0, expected = (long)load->size * count;
+    int puts = count * (load->burst > 0 ? load->burst : 1);
+    long bytes = 0, expected = (long)load->size * puts;
     double seconds = 0;
     char line[64];
 
-    fprintf(p->to, "%d %d %d\n", load->size, count, load->answered);
+    fprintf(p->to, "%d %d %d\n", load->size, puts, load->answered);
     fflush(p->to);
     if (fgets(line, sizeof(line), p->from) == NULL
         || sscanf(line, "%lf %ld", &seconds, &bytes) != 2

@@ -97,5 +97,5 @@ static void end_close(void *end)
 }
 
 const BENCH_PEER bench_bio_ssl = {
-    "BIO_f_ssl", open_memory, open_fd, put, get, count, end_close, NULL
+    "BIO_f_ssl", open_memory, open_fd, put, NULL, get, count, end_close, NULL
 };

@@ -192,5 +192,5 @@ static void end_close(void *end)
 }
 
 const BENCH_PEER bench_gnutls = {
-    "GnuTLS", open_memory, open_fd, put, get, count, end_close, NULL
+    "GnuTLS", open_memory, open_fd, put, NULL, get, count, end_close, NULL
 };

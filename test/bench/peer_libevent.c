@@ -21,6 +21,7 @@ struct end {
     int depth;                  /* filters */
     struct bufferevent *at[BENCH_DEPTH_MAX + 1];    /* [0]: the transport */
     int connected;              /* the innermost */
+    int gathers;                /* what is put waits for the next turn */
     int ended;                  /* nothing more comes */
     long records;
 };
@@ -127,9 +128,24 @@ static void put(void *end, const void *data, int len)
     struct end *e = end;
 
     bufferevent_write(e->at[e->depth], data, (size_t)len);
+    if (e->gathers)
+        return;
     event_base_loop(e->base, EVLOOP_NONBLOCK);
     while (e->other == NULL && unsent(e) > 0 && !e->ended)
         event_base_loop(e->base, EVLOOP_ONCE);
+}
+
+static void gather(void *end, int on)
+{
+    struct end *e = end;
+
+    e->gathers = on;
+    if (on) {
+        bufferevent_disable(e->at[e->depth], EV_WRITE);
+    } else {
+        bufferevent_enable(e->at[e->depth], EV_WRITE);
+        put(e, "", 0);
+    }
 }
 
 static int get(void *end, void *data, int len)
@@ -167,5 +183,5 @@ static void end_close(void *end)
 }
 
 const BENCH_PEER bench_libevent = {
-    "libevent", open_memory, open_fd, put, get, count, end_close, NULL
+    "libevent", open_memory, open_fd, put, gather, get, count, end_close, NULL
 };

@@ -150,5 +150,5 @@ static void end_close(void *end)
 }
 
 const BENCH_PEER bench_membio = {
-    "memory BIOs", open_memory, open_fd, put, get, count, end_close, NULL
+    "memory BIOs", open_memory, open_fd, put, NULL, get, count, end_close, NULL
 };

@@ -68,6 +68,15 @@ static void put(void *end, const void *data, int len)
         bench_stop("stack: BIO_write");
 }
 
+static void gather(void *end, int on)
+{
+    struct end *e = end;
+
+    if (BIO_onion_set_flags(e->bio, on ? ONION_GATHER : 0) != 1
+        || (!on && BIO_flush(e->bio) != 1))
+        bench_stop("stack: gather");
+}
+
 static int get(void *end, void *data, int len)
 {
     struct end *e = end;
@@ -96,5 +105,5 @@ static void end_close(void *end)
 }
 
 const BENCH_PEER bench_stack = {
-    "stack", open_memory, open_fd, put, get, count, end_close, NULL
+    "stack", open_memory, open_fd, put, gather, get, count, end_close, NULL
 };
