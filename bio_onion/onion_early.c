@@ -225,9 +225,9 @@ static int server_keep(BIO *layer, const void *in, int len)
 static int server_read_all(BIO *layer)
 {
     unsigned char part[1024];
-    int n = 1;
+    int n = !onion_layer_of(layer)->early->ended;
 
-    while (n > 0 && !onion_layer_of(layer)->early->ended) {
+    while (n > 0) {
         n = server_read(layer, part, sizeof(part));
         if (n > 0)
             n = server_keep(layer, part, n);

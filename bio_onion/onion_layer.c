@@ -66,7 +66,6 @@ static int layer_create(BIO *b)
         return 0;
     l->bio = b;
     BIO_set_data(b, l);
-    BIO_set_init(b, 0);
     return 1;
 }
 
@@ -109,8 +108,6 @@ static int layer_destroy(BIO *b)
 {
     release_ssl(b);
     OPENSSL_free(onion_layer_of(b));
-    BIO_set_data(b, NULL);
-    BIO_set_init(b, 0);
     return 1;
 }
 

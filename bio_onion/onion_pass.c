@@ -9,20 +9,6 @@
 
 #include "onion_local.h"
 
-/* What is for the BIO that reaches the network. */
-static const int passes[] = {
-    BIO_C_SET_CONNECT, BIO_C_GET_CONNECT, BIO_C_SET_CONNECT_MODE,
-    BIO_C_SET_ACCEPT, BIO_C_GET_ACCEPT, BIO_C_SET_BIND_MODE,
-    BIO_C_GET_BIND_MODE, BIO_CTRL_GET_CALLBACK, BIO_C_SET_NBIO,
-    BIO_C_SET_FD, BIO_C_GET_FD,
-#ifdef BIO_C_SET_SOCK_TYPE /* since OpenSSL 3.2 */
-    BIO_C_SET_SOCK_TYPE, BIO_C_GET_SOCK_TYPE,
-#endif
-#ifdef BIO_CTRL_GET_RPOLL_DESCRIPTOR /* since OpenSSL 3.2 */
-    BIO_CTRL_GET_RPOLL_DESCRIPTOR, BIO_CTRL_GET_WPOLL_DESCRIPTOR,
-#endif
-};
-
 BIO_METHOD *onion_pass_method(int kind, const char *name, int *type)
 {
     int index = BIO_get_new_index();
@@ -33,14 +19,33 @@ BIO_METHOD *onion_pass_method(int kind, const char *name, int *type)
     return method;
 }
 
+/* What is for the BIO that reaches the network. */
 int onion_pass_control(int cmd)
 {
-    size_t i;
-
-    for (i = 0; i < sizeof(passes) / sizeof(passes[0]); i++)
-        if (passes[i] == cmd)
-            return 1;
-    return 0;
+    switch (cmd) {
+    case BIO_C_SET_CONNECT:
+    case BIO_C_GET_CONNECT:
+    case BIO_C_SET_CONNECT_MODE:
+    case BIO_C_SET_ACCEPT:
+    case BIO_C_GET_ACCEPT:
+    case BIO_C_SET_BIND_MODE:
+    case BIO_C_GET_BIND_MODE:
+    case BIO_CTRL_GET_CALLBACK:
+    case BIO_C_SET_NBIO:
+    case BIO_C_SET_FD:
+    case BIO_C_GET_FD:
+#ifdef BIO_C_SET_SOCK_TYPE /* since OpenSSL 3.2 */
+    case BIO_C_SET_SOCK_TYPE:
+    case BIO_C_GET_SOCK_TYPE:
+#endif
+#ifdef BIO_CTRL_GET_RPOLL_DESCRIPTOR /* since OpenSSL 3.2 */
+    case BIO_CTRL_GET_RPOLL_DESCRIPTOR:
+    case BIO_CTRL_GET_WPOLL_DESCRIPTOR:
+#endif
+        return 1;
+    default:
+        return 0;
+    }
 }
 
 /* What no BIO gets that is not the SSL's own, not even for DTLS. */

@@ -84,16 +84,14 @@ static int is_expected(SSL *ssl, X509 *peer)
 
 /*
  * OpenSSL copies the names that are expected before it verifies, does not look
- * whether there was memory for it, and verifies without them then. It has
- * noted the name that matched, if there was one to match; a program that
- * verifies in its own way (by a callback, by DANE) may have found otherwise.
+ * whether there was memory for it, and verifies without them then. A program
+ * that verifies in its own way (by a callback, by DANE) is left to it.
  */
 int onion_peer_name_was_checked(SSL *ssl)
 {
     X509 *peer = SSL_get0_peer_certificate(ssl);
 
-    if (SSL_get0_peername(ssl) != NULL || SSL_is_server(ssl) || peer == NULL
-        || (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER) == 0
+    if (peer == NULL || (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER) == 0
         || SSL_get_verify_callback(ssl) != NULL
         || SSL_get0_dane_authority(ssl, NULL, NULL) >= 0)
         return 1;

@@ -105,7 +105,7 @@ static int shake_hands(BIO *layer)
         case ONION_AGAIN:
             continue;
         default:
-            return ret == 0 && !BIO_should_retry(layer) ? 0 : -1;
+            return -1;
         }
     }
     onion_verdict_retry(layer, BIO_FLAGS_READ, 0);

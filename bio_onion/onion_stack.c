@@ -48,8 +48,6 @@ static int stack_destroy(BIO *b)
         onion_stop_farewell(b);
     onion_buf_free(&onion_stack_of(b)->gathered);
     OPENSSL_free(onion_stack_of(b));
-    BIO_set_data(b, NULL);
-    BIO_set_init(b, 0);
     return 1;
 }
 
@@ -225,7 +223,7 @@ static int stack_gets(BIO *b, char *out, int size)
             n = BIO_read(top, out + got, line_length(out + got, n));
         if (n > 0)
             got += n;
-    } while (n > 0 && out[got - 1] != '\n' && got < size - 1);
+    } while (n > 0 && out[got - 1] != '\n');    /* 0, too, if out is full */
     out[got] = '\0';
     return onion_stack_leave_anyway(b, got > 0 ? got : was_read(b, top, n));
 }
@@ -252,17 +250,16 @@ static int awaits_nothing(BIO *top)
 static int handshake(BIO *b)
 {
     BIO *top;
-    int ret;
 
     if (!onion_stack_enter(b) || !onion_wire_writable(onion_stack_of(b)->wire))
         return -1;
     top = onion_chain_write_top(b);
-    ret = (int)BIO_do_handshake(top);
-    if (ret > 0 && awaits_nothing(top))
-        return onion_stack_leave_anyway(b, 1);
-    if (ret <= 0)
+    if (BIO_do_handshake(top) <= 0) {
         onion_pass_retry(b, top);
-    return onion_stack_leave(b, ret <= 0 ? -1 : 1);
+        return onion_stack_leave(b, -1);
+    }
+    return awaits_nothing(top) ? onion_stack_leave_anyway(b, 1)
+                               : onion_stack_leave(b, 1);
 }
 
 static int flush(BIO *b)

@@ -121,17 +121,14 @@ int BIO_onion_drop_tls(BIO *stack, int depth)
 void onion_stop_farewell(BIO *stack)
 {
     BIO *failed = onion_chain_failed(stack);
-    BIO *wire = onion_wire_find(stack);
     BIO *b = onion_layer_find(failed != NULL ? BIO_next(failed)
                                              : BIO_next(stack));
 
-    onion_stack_of(stack)->wire = wire;
+    onion_stack_of(stack)->wire = onion_wire_find(stack);
     ERR_set_mark();
     if (failed == NULL)
         onion_write_send_gathered(stack);
     for (; b != NULL; b = onion_layer_find(BIO_next(b)))
         onion_session_farewell(b);
-    if (BIO_next(wire) != NULL)
-        onion_wire_flush(wire);
     ERR_pop_to_mark();
 }

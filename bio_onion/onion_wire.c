@@ -65,8 +65,6 @@ static int wire_destroy(BIO *b)
     onion_buf_free(&w->in);
     onion_buf_free(&w->out);
     OPENSSL_free(w);
-    BIO_set_data(b, NULL);
-    BIO_set_init(b, 0);
     return 1;
 }
 

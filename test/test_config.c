@@ -275,6 +275,47 @@ END_TEST
 /*
  * Whom it believes
  */
+/* i: how many certificates may lie between the two */
+START_TEST(the_depth_of_a_chain_is_limited)
+{
+    static const int depths[] = { 0, 7, 100 };
+    char text[200];
+    ONION_CONFIG *c;
+    BIO *a, *b;
+
+    test_pair(&a, &b, 0, 0);
+    snprintf(text, sizeof(text), "[client]\nlayers = c\n[c]\nrole = client\n"
+             "host = outer.example\nverify_depth = %d\n", depths[_i]);
+    c = load(text, "client");
+    ck_assert_int_eq(BIO_onion_start_config(a, c, -1), 1);
+    ck_assert_int_eq(SSL_get_verify_depth(BIO_onion_get0_ssl(a, 1)),
+                     depths[_i]);
+    BIO_free_all(a);
+    BIO_free_all(b);
+    BIO_onion_config_free(c);
+}
+END_TEST
+
+/* i: bytes that there are too many of, on the wire */
+START_TEST(a_list_of_protocols_has_a_limit)
+{
+    char text[2000] = "[onion]\nlayers = c\n[c]\nrole = client\n"
+        "host = outer.example\nalpn = ";
+    ONION_CONFIG *c;
+    int i;
+
+    for (i = 0; i < 4; i++) {
+        memset(text + strlen(text), "abcd"[i], 255);
+        strcat(text, i < 3 ? "," : _i > 0 ? ",x\n" : "\n");
+    }
+    put("main.cnf", text);
+    c = BIO_onion_config_load("main.cnf", NULL, NULL, NULL);
+    ck_assert_int_eq(c != NULL, _i == 0);
+    ERR_clear_error();
+    BIO_onion_config_free(c);
+}
+END_TEST
+
 #define CLIENT(keys) "[client]\nlayers = c\n[c]\nrole = client\n" keys
 #define SERVER(keys) "[server]\nlayers = s\n[s]\nrole = server\n" keys
 
@@ -648,6 +689,7 @@ END_TEST
  */
 static size_t count, fail_at;
 static int armed;
+static int living;              /* blocks that were not freed */
 
 static int fails(void)
 {
@@ -658,13 +700,17 @@ static void *allocate(size_t size, const char *file, int line)
 {
     (void)file;
     (void)line;
-    return fails() ? NULL : malloc(size);
+    if (fails())
+        return NULL;
+    living++;
+    return malloc(size);
 }
 
 static void *reallocate(void *p, size_t size, const char *file, int line)
 {
     (void)file;
-    (void)line;
+    if (p == NULL)
+        return allocate(size, file, line);
     return fails() ? NULL : realloc(p, size);
 }
 
@@ -672,8 +718,19 @@ static void release(void *p, const char *file, int line)
 {
     (void)file;
     (void)line;
+    living -= p != NULL;
     free(p);
 }
+
+static const char asking[] =
+    "[client]\n"
+    "layers = c_outer, c_inner\n"
+    "role = client\n"
+    "[c_outer]\n"
+    "host = outer.example\n"
+    "servername = alias.example\n"
+    "[c_inner]\n"
+    "host = inner.example\n";
 
 /* 1 if both layers were started; what was is as strong as ever. */
 static int start_with_failure(size_t n)
@@ -694,10 +751,10 @@ static int start_with_failure(size_t n)
 
         ck_assert_int_eq(SSL_get_verify_mode(ssl), SSL_VERIFY_PEER);
         ck_assert_int_ge(SSL_get_min_proto_version(ssl), TLS1_2_VERSION);
-        ck_assert_str_eq(asked_for(client, i), i == 1 ? "outer.example"
+        ck_assert_str_eq(asked_for(client, i), i == 1 ? "alias.example"
                                                       : "inner.example");
         ck_assert_str_eq(X509_VERIFY_PARAM_get0_host(SSL_get0_param(ssl), 0),
-                         asked_for(client, i));
+                         i == 1 ? "outer.example" : "inner.example");
     }
     if (!done)
         ck_assert_uint_ne(ERR_peek_last_error(), 0);
@@ -713,14 +770,24 @@ START_TEST(any_allocation_of_a_load_and_start_may_fail)
 {
     size_t completed = 0;
     struct sweep s;
-    int i;
+    int i, before;
 
-    put("main.cnf", both);
+    put("main.cnf", asking);
+    for (i = 0; i < 20; i++)            /* each place of the error queue, too */
+        ck_assert_ptr_null(BIO_onion_config_load("none", NULL, NULL, NULL));
+    ERR_clear_error();
     for (i = 0; i < 3; i++)
         ck_assert(start_with_failure(0));
     sweep_start(&s, count, 300);
-    while (sweep_next(&s))
+    while (sweep_next(&s)) {
+        before = living;
         completed += (size_t)start_with_failure(s.at + 1);
+        if (living == before)
+            continue;
+        before = living;        /* what is made once was, so now nothing is */
+        start_with_failure(s.at + 1);
+        ck_assert_int_eq(living, before);
+    }
     sweep_report(&s, "one allocation fails", "%zu completed", completed);
 }
 END_TEST
@@ -748,6 +815,8 @@ int main(void)
     tcase_add_test(tc, no_version_below_tls_1_2_is_spoken_unless_it_is_named);
     tcase_add_test(tc, a_host_may_come_with_the_connection_but_not_be_left_out);
     tcase_add_test(tc, protocols_are_agreed_upon_or_refused);
+    tcase_add_loop_test(tc, the_depth_of_a_chain_is_limited, 0, 3);
+    tcase_add_loop_test(tc, a_list_of_protocols_has_a_limit, 0, 2);
     tc = test_case(suite, "wrong");
     tcase_add_checked_fixture(tc, begin, end);
     sweep_timeout(tc);

@@ -4,7 +4,9 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 
+#include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,25 +20,32 @@
  */
 
 static int fail_at;             /* 0: never; else the n-th from now on */
-static int allocations;
+static int living;              /* blocks that were not freed */
 
 static int fails(void)
 {
-    allocations++;
     return fail_at > 0 && --fail_at == 0;
+}
+
+static void *living_too(void *block)
+{
+    living += block != NULL;
+    return block;
 }
 
 static void *allocate(size_t len, const char *file, int line)
 {
     (void)file;
     (void)line;
-    return fails() ? NULL : malloc(len);
+    return fails() ? NULL : living_too(malloc(len));
 }
 
 static void *reallocate(void *old, size_t len, const char *file, int line)
 {
     (void)file;
     (void)line;
+    if (old == NULL)
+        return allocate(len, file, line);
     return fails() ? NULL : realloc(old, len);
 }
 
@@ -44,18 +53,19 @@ static void release(void *old, const char *file, int line)
 {
     (void)file;
     (void)line;
+    living -= old != NULL;
     free(old);
 }
 
-/* Each turn is a process of its own, where nothing was called before. */
-START_TEST(the_first_calls_may_lack_memory)
+/* The n-th allocation of these calls fails. */
+static void calls_without_memory(int n)
 {
     SSL_CTX *ctx = test_client_ctx(0, 1);
     BIO *half, *other, *stack, *layer, *buffered;
     int started = 0;
 
     BIO_new_bio_pair(&half, 100, &other, 100);
-    fail_at = _i + 1;
+    fail_at = n;
     stack = BIO_new_onion_stack(half);
     layer = BIO_new_onion(ctx, 1);
     buffered = BIO_new_buffer_onion_connect(ctx);
@@ -70,6 +80,25 @@ START_TEST(the_first_calls_may_lack_memory)
     BIO_free_all(buffered);
     BIO_free(other);
     ERR_clear_error();
+}
+
+/* Each turn is a process of its own, where nothing was called before. */
+START_TEST(the_first_calls_may_lack_memory)
+{
+    calls_without_memory(_i + 1);
+}
+END_TEST
+
+START_TEST(a_call_that_lacked_memory_keeps_none)
+{
+    int round, n, before = 0;
+
+    for (round = 0; round < 3; round++) {
+        before = living;
+        for (n = 0; n < 150; n++)
+            calls_without_memory(n);
+    }
+    ck_assert_int_eq(living, before);
 }
 END_TEST
 
@@ -94,6 +123,8 @@ START_TEST(a_stack_without_a_chain_answers_and_does_nothing)
     test_failed(stack, BIO_gets(stack, &byte, 1), ONION_R_NO_TRANSPORT);
     test_failed(stack, (int)BIO_flush(stack), ONION_R_NO_TRANSPORT);
     test_failed(stack, (int)BIO_do_handshake(stack), ONION_R_NO_TRANSPORT);
+    ck_assert_int_eq(BIO_write(stack, &byte, 1), -1);
+    test_failed(stack, -1, ONION_R_NO_TRANSPORT);
     BIO_free(out);
     BIO_free(stack);
 }
@@ -141,6 +172,7 @@ START_TEST(no_length_is_read_and_written)
     ck_assert_int_le(BIO_gets(p.a.bio, &byte, 1), 0);
     ck_assert_int_le(BIO_puts(p.a.bio, ""), 0);
     ck_assert_int_le(BIO_read(BIO_next(p.a.bio), &byte, 0), 0);
+    ck_assert_int_eq(BIO_pending(BIO_next(p.a.bio)), 4);
     ck_assert_int_le(BIO_write(BIO_next(p.a.bio), &byte, 0), 0);
     ck_assert_int_eq(BIO_read_ex(p.a.bio, &byte, 0, &n), 0);
     ck_assert_int_eq(byte, 'x');
@@ -215,6 +247,7 @@ START_TEST(an_ssl_over_nothing_fails_and_does_not_wait)
     BIO_get_ssl(layer, &ssl);
     port = SSL_get_rbio(ssl);
     ck_assert_int_le(SSL_do_handshake(ssl), 0);
+    BIO_set_retry_read(port);
     ck_assert_int_eq(BIO_read(port, &byte, 1), -1);
     ck_assert(!BIO_should_retry(port));
     ck_assert_int_eq(BIO_write(port, "x", 1), -1);
@@ -454,6 +487,253 @@ START_TEST(what_was_gathered_is_not_flushed_over_a_dead_transport)
 }
 END_TEST
 
+/* i: depth. There was more to send than the wire keeps for a peer. */
+START_TEST(a_full_wire_over_a_dead_transport_asks_for_no_retry)
+{
+    static const char data[400000];
+    struct peers p;
+
+    peers_new(&p, 17408, TLS1_3_VERSION);
+    peers_dive(&p, _i);
+    tap_hold(&tap_of(p.a.tap)->out);
+    test_retried(p.a.bio, BIO_write(p.a.bio, data, sizeof(data)));
+    break_output(&p);
+    ck_assert_int_eq(BIO_write(p.a.bio, data, sizeof(data)), -1);
+    test_failed(p.a.bio, -1, ONION_R_TRANSPORT_FAILED);
+    peers_free(&p);
+}
+END_TEST
+
+/* i: 0 at the end, 1 nothing and no retry, which is an end too */
+START_TEST(a_transport_that_has_ended_is_not_read_again)
+{
+    struct peers p;
+    int i, calls;
+    char byte;
+
+    peers_new(&p, 17408, TLS1_3_VERSION);
+    tap_of(p.a.tap)->in.limit = 0;
+    tap_of(p.a.tap)->in.end = _i == 0 ? TAP_EOF : TAP_ZERO;
+    ck_assert_int_eq(BIO_read(p.a.bio, &byte, 1), 0);
+    calls = tap_of(p.a.tap)->in.calls;
+    for (i = 0; i < 3; i++) {
+        ck_assert_int_eq(BIO_read(p.a.bio, &byte, 1), 0);
+        ck_assert(!BIO_should_retry(p.a.bio));
+        ck_assert_int_eq(BIO_eof(p.a.bio), 1);
+        ck_assert_int_eq(BIO_gets(p.a.bio, &byte, 2), 0);
+    }
+    ck_assert_int_eq(tap_of(p.a.tap)->in.calls, calls);
+    peers_free(&p);
+}
+END_TEST
+
+/* The wire says why: errno is of another call. */
+static long fail_flush(BIO *b, int oper, const char *argp, size_t len,
+                       int argi, long argl, int ret, size_t *processed)
+{
+    (void)b;
+    (void)argp;
+    (void)len;
+    (void)argl;
+    (void)processed;
+    return oper == BIO_CB_CTRL && argi == BIO_CTRL_FLUSH ? 0 : ret;
+}
+
+static long leave_errno(BIO *b, int oper, const char *argp, size_t len,
+                        int argi, long argl, int ret, size_t *processed)
+{
+    if ((oper & BIO_CB_RETURN) != 0)
+        errno = ENOSPC;
+    return fail_flush(b, oper, argp, len, argi, argl, ret, processed);
+}
+
+START_TEST(a_flush_that_fails_is_not_blamed_on_an_older_error)
+{
+    struct peers p;
+    const char *text;
+    int flags;
+
+    peers_new(&p, 17408, TLS1_3_VERSION);
+    BIO_set_callback_ex(p.a.tap, leave_errno);
+    ck_assert_int_eq(BIO_write(p.a.bio, "x", 1), -1);
+    ERR_peek_last_error_data(&text, &flags);
+    ck_assert_ptr_null(strstr(text, strerror(ENOSPC)));
+    test_failed(p.a.bio, -1, ONION_R_TRANSPORT_FAILED);
+    peers_free(&p);
+}
+END_TEST
+
+/*
+ * What a write has given, to the byte
+ */
+
+/* ONION_GATHER comes while a write waits to be repeated. i: its length */
+START_TEST(a_write_that_is_repeated_is_not_gathered)
+{
+    struct peers p;
+
+    peers_new(&p, 17408, TLS1_3_VERSION);
+    tap_hold(&tap_of(p.a.tap)->out);
+    test_retried(p.a.bio, BIO_write(p.a.bio, "xy", _i));
+    ck_assert_int_eq(BIO_onion_set_flags(p.a.bio, ONION_GATHER), 1);
+    tap_release(&tap_of(p.a.tap)->out);
+    ck_assert_int_eq(BIO_write(p.a.bio, "xy", _i), _i);
+    ck_assert_int_eq((int)BIO_flush(p.a.bio), 1);
+    peer_expect(&p, &p.b, "xy", (size_t)_i, 0);
+    peer_expect_retry(&p.b);
+    peers_free(&p);
+}
+END_TEST
+
+/* All but one of the bytes that the wire takes are there already. */
+START_TEST(a_write_of_which_a_byte_is_taken_is_to_be_finished)
+{
+    struct peers p;
+    int left = 288 * 1024 - 1, n;
+
+    peers_new(&p, 400000, TLS1_3_VERSION);
+    tap_hold(&tap_of(p.a.tap)->out);
+    ck_assert_int_eq(BIO_onion_set_flags(p.a.bio, ONION_GATHER), 1);
+    for (; left > 0; left -= n) {
+        n = left < 16000 ? left : 16000;
+        ck_assert_int_eq(BIO_write(p.a.bio, test_bytes(16000), n), n);
+        test_retried(p.a.bio, (int)BIO_flush(p.a.bio));
+    }
+    ck_assert_int_eq(BIO_onion_set_flags(p.a.bio, 0), 1);
+    test_retried(p.a.bio, BIO_write(p.a.bio, "xy", 2));
+    ck_assert_int_eq(BIO_onion_stop_tls(p.a.bio, 0), -1);
+    test_failed(p.a.bio, -1, ONION_R_WRITE_UNFINISHED);
+    tap_release(&tap_of(p.a.tap)->out);
+    ck_assert_int_eq(BIO_write(p.a.bio, "xy", 2), 2);
+    ck_assert_int_eq(BIO_onion_stop_tls(p.a.bio, 0), 1);
+    peers_free(&p);
+}
+END_TEST
+
+/* i: depth. Each byte is in a record of its own. */
+START_TEST(a_line_of_many_records_is_read_whole)
+{
+    struct peers p;
+    char line[10];
+
+    peers_new(&p, 17408, TLS1_3_VERSION);
+    peers_dive(&p, _i);
+    peer_send(&p, &p.b, "a", 1);
+    peer_send(&p, &p.b, "b", 1);
+    peer_send(&p, &p.b, "\n", 1);
+    ck_assert_int_eq(BIO_gets(p.a.bio, line, sizeof(line)), 3);
+    ck_assert_str_eq(line, "ab\n");
+    peers_free(&p);
+}
+END_TEST
+
+/*
+ * What is left behind
+ */
+
+static void leave_error(BIO *stack, int event, int layer, SSL *ssl, void *arg)
+{
+    (void)stack;
+    (void)layer;
+    (void)ssl;
+    *(int *)arg |= 1 << event;
+    test_stale_error();
+}
+
+START_TEST(errors_of_a_callback_do_not_stay)
+{
+    struct peers p;
+    int events = 0;
+
+    peers_new(&p, 17408, TLS1_3_VERSION);
+    BIO_onion_set_callback(p.a.bio, leave_error, &events);
+    peers_start(&p);
+    test_no_error();
+    peers_handshake(&p);
+    test_no_error();
+    ck_assert_int_eq(events, 1 << ONION_EVENT_STARTED
+                             | 1 << ONION_EVENT_HANDSHAKE);
+    ck_assert_int_eq(BIO_onion_drop_tls(p.a.bio, 0), 1);
+    test_no_error();
+    /* Nobody has closed it. */
+    ck_assert_int_eq(events, 1 << ONION_EVENT_STARTED
+                             | 1 << ONION_EVENT_HANDSHAKE
+                             | 1 << ONION_EVENT_REMOVED);
+    peers_free(&p);
+}
+END_TEST
+
+/* i: depth */
+START_TEST(the_end_of_a_stack_leaves_the_error_queue_as_it_was)
+{
+    BIO *a, *b;
+
+    test_pair(&a, &b, 17408, 17408);
+    if (_i > 0)
+        ck_assert_int_eq(BIO_onion_start_tls(a, test_ssl(1, 0, 1), NULL, 0),
+                         1);
+    test_stale_error();
+    BIO_free_all(a);
+    ck_assert(ERR_get_error() != 0);
+    test_no_error();
+    BIO_free_all(b);
+}
+END_TEST
+
+/* The transport outlives the stack, so that it can be looked at. */
+START_TEST(the_end_of_a_stack_that_was_stopped_reads_nothing)
+{
+    struct peers p;
+    BIO *tap;
+    int calls, moved;
+
+    peers_new(&p, 17408, TLS1_3_VERSION);
+    peers_dive(&p, 1);
+    tap = p.a.tap;
+    ck_assert_int_eq(BIO_onion_stop_tls(p.a.bio, 0), 0);
+    ck_assert_int_eq(BIO_write(p.b.bio, "x", 1), 1);
+    calls = tap_of(tap)->in.calls;
+    moved = tap_of(tap)->out.moved;
+    BIO_pop(p.a.bio);
+    BIO_up_ref(tap);
+    BIO_free_all(p.a.bio);
+    ck_assert_int_eq(tap_of(tap)->in.calls, calls);
+    ck_assert_int_eq(tap_of(tap)->out.moved, moved);
+    BIO_free_all(tap);
+    p.a.bio = NULL;
+    peers_free(&p);
+}
+END_TEST
+
+START_TEST(errors_have_a_library_of_their_own)
+{
+    ck_assert_int_gt(BIO_onion_error_library(), ERR_LIB_USER);
+}
+END_TEST
+
+/* What it has to say last must be with the transport. */
+START_TEST(a_clients_handshake_is_done_when_its_last_words_are_sent)
+{
+    struct peers p;
+    int i;
+
+    peers_new(&p, 17408, TLS1_3_VERSION);
+    peers_start(&p);
+    test_retried(p.a.bio, (int)BIO_do_handshake(p.a.bio));
+    BIO_do_handshake(p.b.bio);
+    tap_hold(&tap_of(p.a.tap)->out);
+    for (i = 0; i < 3; i++) {
+        test_retried(p.a.bio, (int)BIO_do_handshake(p.a.bio));
+        ck_assert(BIO_should_write(p.a.bio));
+    }
+    tap_release(&tap_of(p.a.tap)->out);
+    ck_assert_int_eq((int)BIO_do_handshake(p.a.bio), 1);
+    ck_assert_int_eq(BIO_wpending(p.a.bio), 0);
+    ck_assert_int_eq((int)BIO_do_handshake(p.b.bio), 1);
+    peers_free(&p);
+}
+END_TEST
+
 /* i: 0 nobody listens, 1 somebody does */
 START_TEST(a_handshake_in_the_clear_connects)
 {
@@ -484,6 +764,7 @@ END_TEST
  */
 
 static int writes_left;
+static int refusal;             /* 0 or -1 */
 
 static long count_writes(BIO *b, int oper, const char *argp, size_t len,
                          int argi, long argl, int ret, size_t *processed)
@@ -495,11 +776,11 @@ static long count_writes(BIO *b, int oper, const char *argp, size_t len,
     (void)argl;
     (void)processed;
     if (oper == BIO_CB_WRITE || oper == BIO_CB_PUTS)
-        return writes_left-- > 0 ? 1 : -1;
+        return writes_left-- > 0 ? 1 : refusal;
     return ret;
 }
 
-/* Each write that out does not take is told. */
+/* Each write that out does not take is told. i: how */
 START_TEST(print_says_when_out_took_no_more)
 {
     BIO *out = BIO_new(BIO_s_mem());
@@ -507,6 +788,7 @@ START_TEST(print_says_when_out_took_no_more)
     struct peers p;
     BIO *stack;
 
+    refusal = -_i;
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     stack = BIO_new_onion_stack(BIO_new_socket(fds[0], BIO_CLOSE));
     peers_new(&p, 17408, TLS1_3_VERSION);
@@ -541,6 +823,27 @@ static char *printed(BIO *stack, BIO *out)
     BIO_get_mem_data(out, &text);
     return text;
 }
+
+/* The boundary was read, and a layer is started at neither end. */
+START_TEST(print_draws_a_stack_in_the_clear)
+{
+    int fds[2];
+    BIO *out = BIO_new(BIO_s_mem()), *stack;
+    char expected[300];
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    stack = BIO_new_onion_stack(BIO_new_socket(fds[0], BIO_CLOSE));
+    snprintf(expected, sizeof(expected), "%s, fd %d\n",
+             "       application\n"
+             "  v ^  stack     writes at depth 0, reads at depth 0\n"
+             "  v ^  wire      0 bytes read ahead, 0 unsent\n"
+             "  v ^  transport socket", fds[0]);
+    ck_assert_str_eq(printed(stack, out), expected);
+    BIO_free(out);
+    BIO_free_all(stack);
+    close(fds[1]);
+}
+END_TEST
 
 START_TEST(print_tells_how_a_layer_failed)
 {
@@ -721,6 +1024,34 @@ START_TEST(a_client_may_verify_in_its_own_way)
 }
 END_TEST
 
+/* By the key of its certificate (DANE-EE), whatever its name: RFC 7671. */
+START_TEST(a_client_may_verify_by_dane)
+{
+    X509 *peer = SSL_CTX_get0_certificate(
+        test_server_ctx(TLS1_3_VERSION, test_name(1), 0));
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    unsigned char md[32];
+    unsigned int len = sizeof(md);
+    struct peers p;
+    SSL *client;
+
+    ck_assert_int_eq(SSL_CTX_dane_enable(ctx), 1);
+    SSL_CTX_dane_set_flags(ctx, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
+    client = SSL_new(ctx);
+    SSL_set_connect_state(client);
+    SSL_set_verify(client, SSL_VERIFY_PEER, NULL);
+    ck_assert_int_eq(SSL_dane_enable(client, "elsewhere.test"), 1);
+    ck_assert_int_eq(X509_digest(peer, EVP_sha256(), md, &len), 1);
+    ck_assert_int_eq(SSL_dane_tlsa_add(client, 3, 0, 1, md, len), 1);
+    start_with(&p, client);
+    peers_handshake(&p);
+    ck_assert_int_eq(SSL_get0_dane_authority(client, NULL, NULL), 0);
+    peers_talk(&p);
+    peers_free(&p);
+    SSL_CTX_free(ctx);
+}
+END_TEST
+
 /* i: 0 to release buffers, 1 to cleanse them. Many writes make it busy. */
 START_TEST(what_an_application_has_set_for_its_buffers_stays)
 {
@@ -778,8 +1109,25 @@ int main(void)
     tcase_add_loop_test(tc,
         what_was_gathered_is_not_flushed_over_a_dead_transport, 0, 2);
     tcase_add_loop_test(tc, a_handshake_in_the_clear_connects, 0, 2);
+    tcase_add_loop_test(tc,
+        a_full_wire_over_a_dead_transport_asks_for_no_retry, 0, 2);
+    tcase_add_loop_test(tc, a_transport_that_has_ended_is_not_read_again, 0, 2);
+    tcase_add_test(tc, a_flush_that_fails_is_not_blamed_on_an_older_error);
+    tcase_add_test(tc,
+                   a_clients_handshake_is_done_when_its_last_words_are_sent);
+    tc = test_case(s, "writes and reads");
+    tcase_add_loop_test(tc, a_write_that_is_repeated_is_not_gathered, 1, 3);
+    tcase_add_test(tc, a_write_of_which_a_byte_is_taken_is_to_be_finished);
+    tcase_add_loop_test(tc, a_line_of_many_records_is_read_whole, 0, 3);
+    tc = test_case(s, "left behind");
+    tcase_add_test(tc, errors_of_a_callback_do_not_stay);
+    tcase_add_loop_test(tc,
+        the_end_of_a_stack_leaves_the_error_queue_as_it_was, 0, 2);
+    tcase_add_test(tc, the_end_of_a_stack_that_was_stopped_reads_nothing);
+    tcase_add_test(tc, errors_have_a_library_of_their_own);
     tc = test_case(s, "print");
-    tcase_add_test(tc, print_says_when_out_took_no_more);
+    tcase_add_loop_test(tc, print_says_when_out_took_no_more, 0, 2);
+    tcase_add_test(tc, print_draws_a_stack_in_the_clear);
     tcase_add_test(tc, print_tells_how_a_layer_failed);
     tc = test_case(s, "records");
     tcase_add_loop_test(tc, records_of_every_kind_of_cipher_fit_into_each_other,
@@ -788,9 +1136,11 @@ int main(void)
     tcase_add_loop_test(tc, a_session_that_is_of_no_use_sends_nothing_early,
                         0, (int)(sizeof(offers) / sizeof(offers[0])));
     tcase_add_loop_test(tc, a_client_may_verify_in_its_own_way, 0, 3);
+    tcase_add_test(tc, a_client_may_verify_by_dane);
     tcase_add_loop_test(tc, what_an_application_has_set_for_its_buffers_stays,
                         0, 2);
     tc = test_case(s, "memory");
     tcase_add_loop_test(tc, the_first_calls_may_lack_memory, 0, 40);
+    tcase_add_test(tc, a_call_that_lacked_memory_keeps_none);
     return test_main(s);
 }

@@ -12,7 +12,22 @@
 #include <unistd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include "util.h"
+
+/* The clock, which a test can stop. */
+static time_t stopped;
+
+time_t time(time_t *out)
+{
+    struct timespec now = { stopped, 0 };
+
+    if (stopped == 0)
+        clock_gettime(CLOCK_REALTIME, &now);
+    if (out != NULL)
+        *out = now.tv_sec;
+    return now.tv_sec;
+}
 
 static const BIO_METHOD *method_of(int i)
 {
@@ -136,6 +151,168 @@ static void ends_free(struct ends *e)
         test_no_error();
     ERR_clear_error();
 }
+
+/* i: method */
+START_TEST(a_renegotiation_comes_with_the_byte_past_the_limit)
+{
+    struct ends e = ends_shaken(2 + _i, 1);
+    static const struct { int pass, count; } steps[] = {
+        { 512, 0 }, { 1, 1 }, { 512, 1 }, { 1, 2 }
+    };
+    int i;
+
+    stopped = time(NULL);
+    BIO_set_ssl_renegotiate_bytes(e.s, 512);
+    for (i = 0; i < 4; i++) {
+        relay(e.s, e.c, test_bytes(512), steps[i].pass);
+        stopped += 1000;
+        ck_assert_int_eq((int)BIO_get_num_renegotiates(e.s), steps[i].count);
+    }
+    stopped = 0;
+    ends_free(&e);
+}
+END_TEST
+
+/* i: method */
+START_TEST(a_renegotiation_comes_with_the_second_past_the_limit)
+{
+    struct ends e = ends_shaken(2 + _i, 1);
+    static const struct { int skip, count; } steps[] = {
+        { 0, 0 }, { 60, 0 }, { 1, 1 }, { 0, 1 }, { 60, 1 }, { 1, 2 }
+    };
+    int i;
+
+    stopped = time(NULL);
+    BIO_set_ssl_renegotiate_timeout(e.s, 60);
+    for (i = 0; i < 6; i++) {
+        stopped += steps[i].skip;
+        relay(e.s, e.c, test_bytes(10), 10);
+        ck_assert_int_eq((int)BIO_get_num_renegotiates(e.s), steps[i].count);
+    }
+    stopped = 0;
+    ends_free(&e);
+}
+END_TEST
+
+static int flushes_of(int i)
+{
+    struct ends e = ends_new(i, 1, 70000);
+    BIO *tap = BIO_push(tap_new(), e.half_c);
+    int n;
+
+    BIO_set_next(e.c, NULL);
+    BIO_push(e.c, tap);
+    shake(e.c, e.s);
+    relay(e.c, e.s, test_bytes(100), 100);
+    relay(e.s, e.c, test_bytes(100), 100);
+    n = tap_of(tap)->flushes;
+    ends_free(&e);
+    return n;
+}
+
+/* i: version */
+START_TEST(it_flushes_as_often_as_bio_f_ssl_does)
+{
+    ck_assert_int_eq(flushes_of(1 + 2 * _i), flushes_of(2 * _i));
+}
+END_TEST
+
+START_TEST(a_flush_that_waits_is_made_good_once)
+{
+    struct ends e = ends_new(1, 1, 70000);
+    BIO *tap = BIO_push(tap_new(), e.half_c);
+    int rounds, flushes;
+    SSL *ssl;
+
+    BIO_set_next(e.c, NULL);
+    BIO_push(e.c, tap);
+    tap_of(tap)->flush_retry = 1000;
+    BIO_get_ssl(e.c, &ssl);
+    for (rounds = 0; !SSL_is_init_finished(ssl); rounds++) {
+        ck_assert_int_lt(rounds, 10);
+        ck_assert_int_eq((int)BIO_do_handshake(e.c), -1);
+        BIO_do_handshake(e.s);
+    }
+    ck_assert_int_eq((int)BIO_do_handshake(e.c), -1);
+    ck_assert(BIO_should_write(e.c) && !BIO_should_read(e.c));
+    ck_assert_int_eq(BIO_get_retry_reason(e.c), 0);
+    tap_of(tap)->flush_retry = 0;
+    ck_assert_int_eq((int)BIO_do_handshake(e.c), 1);
+    flushes = tap_of(tap)->flushes;
+    relay(e.c, e.s, test_bytes(100), 100);
+    relay(e.s, e.c, test_bytes(100), 100);
+    ck_assert_int_eq(tap_of(tap)->flushes, flushes);
+    ends_free(&e);
+}
+END_TEST
+
+static long no_flush(BIO *b, int oper, const char *argp, size_t len, int argi,
+                     long argl, int ret, size_t *processed)
+{
+    (void)b;
+    (void)argp;
+    (void)len;
+    (void)argl;
+    (void)processed;
+    return oper == BIO_CB_CTRL && argi == BIO_CTRL_FLUSH ? 0 : ret;
+}
+
+START_TEST(a_flush_that_fails_fails_the_layer)
+{
+    struct ends e = ends_new(1, 1, 70000);
+
+    BIO_set_callback_ex(e.half_c, no_flush);
+    test_failed(e.c, (int)BIO_do_handshake(e.c), ONION_R_TRANSPORT_FAILED);
+    ends_free(&e);
+}
+END_TEST
+
+START_TEST(what_follows_a_key_update_that_is_answered_is_read_at_once)
+{
+    struct ends e = ends_shaken(1, 1);
+    char c;
+    SSL *ssl;
+
+    BIO_get_ssl(e.s, &ssl);
+    ck_assert_int_eq(SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+    ck_assert_int_eq(BIO_write(e.s, "x", 1), 1);
+    ck_assert_int_eq(BIO_read(e.c, &c, 1), 1);
+    relay(e.c, e.s, test_bytes(100), 100);
+    ends_free(&e);
+}
+END_TEST
+
+/* i: 0 the transport ended, 1 a write is half done, 2 the peer closed */
+START_TEST(reset_forgets_what_became_of_the_last_session)
+{
+    struct ends e = ends_shaken(1, 1);
+    BIO *tap = tap_new();
+    char c;
+
+    BIO_set_next(e.c, NULL);
+    BIO_push(e.c, BIO_push(tap, e.half_c));
+    if (_i == 0) {
+        tap_of(tap)->in.limit = 0;
+        tap_of(tap)->in.end = TAP_EOF;
+        test_failed(e.c, BIO_read(e.c, &c, 1), ONION_R_TRUNCATED);
+    } else if (_i == 1) {
+        tap_hold(&tap_of(tap)->out);
+        test_retried(e.c, BIO_write(e.c, "x", 1));
+    } else {
+        ck_assert_int_eq(BIO_onion_shutdown(e.s), 0);
+        ck_assert_int_eq(BIO_read(e.c, &c, 1), 0);
+        ck_assert_int_eq(BIO_onion_shutdown(e.c), 1);
+    }
+    BIO_reset(e.c);     /* 0: what a pair answers */
+    BIO_reset(e.s);
+    tap_release(&tap_of(tap)->in);
+    tap_release(&tap_of(tap)->out);
+    shake(e.c, e.s);
+    relay(e.c, e.s, test_bytes(100), 100);
+    relay(e.s, e.c, test_bytes(100), 100);
+    ends_free(&e);
+}
+END_TEST
 
 /* i: method x version x depth 1 to 4 */
 START_TEST(a_handshake_and_data_pass_each_way)
@@ -731,6 +908,54 @@ START_TEST(shutdown_can_be_retried)
 }
 END_TEST
 
+/* The record with the close_notify of layer 2 goes, and not that of layer 1. */
+START_TEST(shutdown_tells_of_a_retry_in_any_layer)
+{
+    struct ends e = ends_shaken(1, 2);
+    BIO *tap = tap_under(&e);
+
+    tap_of(tap)->out.limit = 46;
+    tap_of(tap)->out.end = TAP_RETRY;
+    ck_assert_int_eq(BIO_onion_shutdown(e.c), -1);
+    ck_assert_int_eq(tap_records(&tap_of(tap)->out, 0), 1);
+    ck_assert(BIO_should_retry(e.c) && BIO_should_write(e.c));
+    tap_release(&tap_of(tap)->out);
+    ck_assert_int_eq(BIO_onion_shutdown(e.c), 0);
+    ends_free(&e);
+}
+END_TEST
+
+START_TEST(shutdown_asks_for_no_retry_that_an_earlier_call_wanted)
+{
+    struct ends e = ends_shaken(1, 1);
+    BIO *tap = tap_under(&e);
+    char c;
+
+    e.c = BIO_push(BIO_new(BIO_f_buffer()), e.c);
+    ck_assert_int_eq(BIO_read(e.c, &c, 1), -1);
+    ck_assert(BIO_should_retry(e.c));
+    ck_assert_int_eq(BIO_onion_shutdown(e.c), 0);
+    ck_assert(!BIO_should_retry(e.c));
+    ck_assert_int_eq(tap_records(&tap_of(tap)->out, 0), 1);
+    ends_free(&e);
+}
+END_TEST
+
+START_TEST(shutdown_says_that_a_write_is_to_be_finished_first)
+{
+    struct ends e = ends_shaken(1, 1);
+    BIO *tap = tap_under(&e);
+
+    tap_hold(&tap_of(tap)->out);
+    test_retried(e.c, BIO_write(e.c, "x", 1));
+    test_failed(e.c, BIO_onion_shutdown(e.c), ONION_R_WRITE_UNFINISHED);
+    tap_release(&tap_of(tap)->out);
+    ck_assert_int_eq(BIO_write(e.c, "x", 1), 1);
+    ck_assert_int_eq(BIO_onion_shutdown(e.c), 0);
+    ends_free(&e);
+}
+END_TEST
+
 /* Over a blocking socket it would wait for a peer that may never answer. */
 START_TEST(the_first_shutdown_does_not_wait_for_the_peer)
 {
@@ -1065,6 +1290,14 @@ static void settings(Suite *s)
     test_loop(tc, set_ssl_mode_chooses_the_role, 0, 2);
     test_loop(tc, reset_makes_ready_for_another_session, 0, 4);
     test_loop(tc, renegotiation_settings_are_kept, 0, 2);
+    test_loop(tc, a_renegotiation_comes_with_the_byte_past_the_limit, 0, 2);
+    test_loop(tc, a_renegotiation_comes_with_the_second_past_the_limit, 0, 2);
+    test_loop(tc, it_flushes_as_often_as_bio_f_ssl_does, 0, 2);
+    tcase_add_test(tc, a_flush_that_waits_is_made_good_once);
+    tcase_add_test(tc, a_flush_that_fails_fails_the_layer);
+    tcase_add_test(tc,
+                   what_follows_a_key_update_that_is_answered_is_read_at_once);
+    test_loop(tc, reset_forgets_what_became_of_the_last_session, 0, 3);
     test_loop(tc, dup_chain_makes_a_layer_of_its_own, 0, 4);
     tcase_add_test(tc, new_onion_makes_a_layer_of_either_role);
     tcase_add_test(tc, new_onion_connect_connects_and_shakes_hands);
@@ -1111,6 +1344,9 @@ static void ends(Suite *s)
     test_loop(tc, shutdown_closes_every_layer_and_ends_with_1, 0, 6);
     test_loop(tc, shutdown_keeps_what_the_peer_has_said, 0, 2);
     tcase_add_test(tc, shutdown_can_be_retried);
+    tcase_add_test(tc, shutdown_tells_of_a_retry_in_any_layer);
+    tcase_add_test(tc, shutdown_asks_for_no_retry_that_an_earlier_call_wanted);
+    tcase_add_test(tc, shutdown_says_that_a_write_is_to_be_finished_first);
     tcase_add_test(tc, the_first_shutdown_does_not_wait_for_the_peer);
     test_loop(tc, a_write_after_shutdown_fails, 0, 2);
 }
