@@ -190,14 +190,17 @@ static void set_port(struct addrinfo *a, in_port_t port)
 
 static in_port_t port_of(int fd)
 {
-    struct sockaddr_storage addr = { 0 };
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } addr = { .v6 = { 0 } };
     socklen_t len = sizeof(addr);
 
-    if (getsockname(fd, (struct sockaddr *)&addr, &len) == -1)
+    if (getsockname(fd, &addr.any, &len) == -1)
         return 0;
-    if (addr.ss_family == AF_INET6)
-        return ((struct sockaddr_in6 *)(void *)&addr)->sin6_port;
-    return ((struct sockaddr_in *)(void *)&addr)->sin_port;
+    return addr.any.sa_family == AF_INET6 ? addr.v6.sin6_port
+                                          : addr.v4.sin_port;
 }
 
 static int listen_on(const struct addrinfo *a)

@@ -34,6 +34,7 @@ static void keep_stream(struct talk *t, int i)
         ck_abort_msg("stream %d has %zu bytes, and had %zu", i, in->len,
                      streams[i].len);
     streams[i].data = realloc(streams[i].data, in->len);
+    ck_assert_ptr_nonnull(streams[i].data);
     memcpy(streams[i].data, in->data, in->len);
     streams[i].len = in->len;
 }

@@ -9,7 +9,9 @@
  * this machine only.
  */
 
-#define _GNU_SOURCE
+#ifndef _GNU_SOURCE
+# define _GNU_SOURCE
+#endif
 #include <dlfcn.h>
 #include <netinet/in.h>
 #include <stdio.h>

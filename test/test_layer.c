@@ -568,7 +568,7 @@ START_TEST(a_filter_below_may_be_popped_after_the_handshake)
 {
     int where = _i;         /* over layer 0, 1, 2 of 3 */
     struct ends e = ends_new(1, 3, 70000);
-    BIO *tap = tap_new(), *at = e.half_c, *above = e.c;
+    BIO *tap = tap_new(), *at, *above = e.c;
     int i;
 
     for (i = 0; i < 3 - where - 1; i++)

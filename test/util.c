@@ -655,11 +655,20 @@ int peer_done(struct peer *p, int ret)
     return 1;
 }
 
+/* A box is its peer's until peers_free(): the analyser loses sight of that. */
+#if defined __GNUC__ && !defined __clang__ && __GNUC__ >= 10
+# pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
+
 static void box_put(struct peer *p, int what, int depth)
 {
     if (p->tail == p->room) {
+        uint16_t *more = realloc(p->box, (p->room * 2 + 1024)
+                                         * sizeof(*p->box));
+
+        ck_assert_ptr_nonnull(more);
         p->room = p->room * 2 + 1024;
-        p->box = realloc(p->box, p->room * sizeof(*p->box));
+        p->box = more;
     }
     p->box[p->tail++] = (uint16_t)(what | depth << 9);
 }
