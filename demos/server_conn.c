@@ -257,7 +257,7 @@ static void end(CONN *c, int cut)
     end_mode(c);
     count_bytes(c);
     tell(c);
-    state_show(c);
+    state_report(c);
     BIO_onion_set_callback(c->stack, NULL, NULL);
     BIO_free_all(c->stack);
     c->stack = NULL;
@@ -531,7 +531,7 @@ static int take_turn(CONN *c, long long now)
     c->want = c->want_far = 0;
     r = turn(c);
     count_bytes(c);
-    state_show(c);
+    state_report(c);
     if (c->distrusted)
         r = distrust(c);
     if ((r == MODE_WAIT || r == MODE_IDLE) && is_late(c, r, now))

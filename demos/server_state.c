@@ -24,7 +24,7 @@ void state_event(CONN *c, int event, int layer, const SSL *ssl)
 }
 
 /* A line of the chain has the depth in its label. */
-void state_show(CONN *c)
+void state_report(CONN *c)
 {
     char *text;
     long len = c->captions != NULL ? BIO_get_mem_data(c->captions, &text) : 0;

@@ -13,7 +13,7 @@
 void state_event(CONN *c, int event, int layer, const SSL *ssl);
 
 /* Shows on stderr what was noted, and the chain; nothing if nothing was. */
-void state_show(CONN *c);
+void state_report(CONN *c);
 
 void state_free(CONN *c);
 
