@@ -106,8 +106,18 @@ static void want(CONN *c)
     c->wants = e.events;
 }
 
+/* What comes unasked are tickets, which would wake the others for ever. */
+static void read_tickets(CONN *c)
+{
+    if (BIO_read(c->stack, &(char) { 0 }, 1) >= 0)
+        stop(c, "the server has spoken first");
+    want(c);
+}
+
 static int turn(CONN *c, STEP *step)
 {
+    if (!c->busy)
+        read_tickets(c);
     if (!c->busy || !step(c))
         return 0;
     c->busy = 0;
@@ -173,13 +183,12 @@ static void begin_open(CONN *c)
             stop(c, "no layer");
 }
 
-/* The read takes the tickets, and lets the buffers go: see onion_rest.c. */
 static int step_open(CONN *c)
 {
     int done = BIO_do_handshake(c->stack) == 1;
 
-    if (done && BIO_read(c->stack, &(char) { 0 }, 1) >= 0)
-        stop(c, "the server has spoken first");
+    if (done)
+        read_tickets(c);
     want(c);
     return done;
 }
