@@ -778,6 +778,8 @@ START_TEST(any_allocation_of_a_load_and_start_may_fail)
     ERR_clear_error();
     for (i = 0; i < 3; i++)
         ck_assert(start_with_failure(0));
+    for (i = 1; i < 30; i++)            /* all of the first */
+        start_with_failure((size_t)i);
     sweep_start(&s, count, 300);
     while (sweep_next(&s)) {
         before = living;

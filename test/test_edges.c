@@ -431,6 +431,38 @@ START_TEST(a_layer_that_has_bytes_given_back_is_not_at_its_end)
 }
 END_TEST
 
+static void leave_error(BIO *stack, int event, int layer, SSL *ssl, void *arg)
+{
+    (void)stack;
+    (void)layer;
+    (void)ssl;
+    *(int *)arg |= 1 << event;
+    test_stale_error();
+}
+
+/* What a layer said before it was reset is not for its next session. */
+START_TEST(reset_drops_what_was_given_back_and_tells_of_the_layer_anew)
+{
+    struct peers p;
+    int events = 0;
+    BIO *layer;
+
+    peers_new(&p, 17408, TLS1_3_VERSION);
+    peers_dive(&p, 1);
+    BIO_onion_set_callback(p.a.bio, leave_error, &events);
+    ck_assert_int_eq(BIO_onion_start_tls(p.a.bio, test_ssl(1, 0, 2), "early",
+                                         5), 1);
+    layer = BIO_next(BIO_next(p.a.bio));
+    ck_assert_int_eq(BIO_pending(layer), 5);
+    BIO_reset(layer);
+    ck_assert_int_eq(BIO_pending(layer), BIO_pending(BIO_next(layer)));
+    events = 0;
+    BIO_do_handshake(p.a.bio);
+    ck_assert_int_ne(events & 1 << ONION_EVENT_STARTED, 0);
+    peers_free(&p);
+}
+END_TEST
+
 /*
  * A transport that takes nothing more
  */
@@ -631,15 +663,6 @@ END_TEST
  * What is left behind
  */
 
-static void leave_error(BIO *stack, int event, int layer, SSL *ssl, void *arg)
-{
-    (void)stack;
-    (void)layer;
-    (void)ssl;
-    *(int *)arg |= 1 << event;
-    test_stale_error();
-}
-
 START_TEST(errors_of_a_callback_do_not_stay)
 {
     struct peers p;
@@ -659,6 +682,44 @@ START_TEST(errors_of_a_callback_do_not_stay)
     ck_assert_int_eq(events, 1 << ONION_EVENT_STARTED
                              | 1 << ONION_EVENT_HANDSHAKE
                              | 1 << ONION_EVENT_REMOVED);
+    peers_free(&p);
+}
+END_TEST
+
+START_TEST(a_boundary_is_told_of_by_the_read_that_returns_it)
+{
+    struct peers p;
+    int events = 0;
+    char byte;
+
+    peers_new(&p, 17408, TLS1_3_VERSION);
+    peers_dive(&p, 1);
+    BIO_onion_set_callback(p.a.bio, leave_error, &events);
+    ck_assert_int_eq(BIO_onion_stop_tls(p.b.bio, 0), 0);
+    ck_assert_int_eq(BIO_read(p.a.bio, &byte, 1), 0);
+    test_no_error();
+    ck_assert_int_eq(events, 1 << ONION_EVENT_PEER_CLOSED);
+    ck_assert_int_eq(BIO_onion_stop_tls(p.a.bio, 0), 1);
+    ck_assert_int_eq(events, 1 << ONION_EVENT_PEER_CLOSED
+                             | 1 << ONION_EVENT_CLOSED
+                             | 1 << ONION_EVENT_REMOVED);
+    peers_free(&p);
+}
+END_TEST
+
+/* As BIO_f_ssl() does, though BIO_push() and BIO_pop() do not look. */
+START_TEST(pushes_and_pops_are_answered)
+{
+    struct peers p;
+
+    peers_new(&p, 17408, TLS1_3_VERSION);
+    peers_dive(&p, 1);
+    ck_assert_int_eq((int)BIO_ctrl(p.a.bio, BIO_CTRL_PUSH, 0, p.a.bio), 1);
+    ck_assert_int_eq((int)BIO_ctrl(BIO_next(p.a.bio), BIO_CTRL_PUSH, 0, NULL),
+                     1);
+    ck_assert_int_eq((int)BIO_ctrl(BIO_next(p.a.bio), BIO_CTRL_POP, 0, NULL),
+                     1);
+    peers_talk(&p);
     peers_free(&p);
 }
 END_TEST
@@ -780,12 +841,27 @@ static long count_writes(BIO *b, int oper, const char *argp, size_t len,
     return ret;
 }
 
+/* It succeeds with as many writes as there are, and not with fewer. */
+static void print_in_parts(BIO *out, BIO *stack)
+{
+    int n, all = 0;
+
+    writes_left = 100;
+    ck_assert_int_eq(BIO_onion_print(out, stack), 1);
+    all = 100 - writes_left;
+    ck_assert_int_gt(all, 6);
+    for (n = 0; n <= all; n++) {
+        writes_left = n;
+        ck_assert_int_eq(BIO_onion_print(out, stack), n == all);
+    }
+}
+
 /* Each write that out does not take is told. i: how */
 START_TEST(print_says_when_out_took_no_more)
 {
     BIO *out = BIO_new(BIO_s_mem());
-    int fds[2], n, printed = 0;
     struct peers p;
+    int fds[2];
     BIO *stack;
 
     refusal = -_i;
@@ -794,18 +870,8 @@ START_TEST(print_says_when_out_took_no_more)
     peers_new(&p, 17408, TLS1_3_VERSION);
     peers_dive(&p, 2);
     BIO_set_callback_ex(out, count_writes);
-    for (n = 0; !printed && n < 100; n++) {
-        writes_left = n;
-        printed = BIO_onion_print(out, p.a.bio);
-    }
-    ck_assert_int_eq(printed, 1);
-    ck_assert_int_gt(n, 12);
-    for (n = 0, printed = 0; !printed && n < 100; n++) {
-        writes_left = n;
-        printed = BIO_onion_print(out, stack);
-    }
-    ck_assert_int_eq(printed, 1);
-    ck_assert_int_gt(n, 6);
+    print_in_parts(out, p.a.bio);
+    print_in_parts(out, stack);
     BIO_free(out);
     BIO_free_all(stack);
     close(fds[1]);
@@ -842,6 +908,23 @@ START_TEST(print_draws_a_stack_in_the_clear)
     BIO_free(out);
     BIO_free_all(stack);
     close(fds[1]);
+}
+END_TEST
+
+/* Its close_notify was seen, and no read has told of it yet. */
+START_TEST(print_tells_that_the_peer_has_closed)
+{
+    BIO *out = BIO_new(BIO_s_mem());
+    struct peers p;
+
+    peers_new(&p, 17408, TLS1_3_VERSION);
+    peers_dive(&p, 1);
+    ck_assert_int_eq(BIO_onion_stop_tls(p.b.bio, 0), 0);
+    ck_assert_ptr_nonnull(strstr(printed(p.b.bio, out), ", we closed\n"));
+    ck_assert_int_eq(BIO_pending(p.a.bio), 1);
+    ck_assert_ptr_nonnull(strstr(printed(p.a.bio, out), ", peer closed\n"));
+    BIO_free(out);
+    peers_free(&p);
 }
 END_TEST
 
@@ -942,6 +1025,8 @@ static SSL_SESSION *session_of(SSL *client)
     return session;
 }
 
+#define LIFETIME LONG_MAX       /* that of its ticket */
+
 static const struct {
     long age;               /* of the session */
     uint64_t option;
@@ -955,6 +1040,7 @@ static const struct {
     { 0, 0, TLS1_2_VERSION, NULL, "layer1.test", 0 },
     { 0, SSL_OP_NO_TLSv1_3, TLS1_3_VERSION, NULL, "layer1.test", 0 },
     { 100000000, 0, TLS1_3_VERSION, NULL, "layer1.test", 0 },
+    { LIFETIME, 0, TLS1_3_VERSION, NULL, "layer1.test", 0 },
     { -1000, 0, TLS1_3_VERSION, NULL, "layer1.test", 0 },
     { 0, 0, TLS1_3_VERSION, "layer1.test", "layer1.test", 1 },
     { 0, 0, TLS1_3_VERSION, "layer1.test", "layer2.test", 0 },
@@ -966,11 +1052,13 @@ START_TEST(a_session_that_is_of_no_use_sends_nothing_early)
     SSL_SESSION *session = session_of(test_ssl(1, TLS1_3_VERSION, 1));
     SSL_SESSION *copy = SSL_SESSION_dup(session);
     SSL *client = test_ssl(1, TLS1_3_VERSION, 1);
+    long age = offers[_i].age;
     struct peers p;
 
-    if (offers[_i].age != 0)
-        SSL_SESSION_set_time_ex(copy, SSL_SESSION_get_time_ex(copy)
-                                      - offers[_i].age);
+    if (age == LIFETIME)
+        age = (long)SSL_SESSION_get_ticket_lifetime_hint(session);
+    if (age != 0)
+        SSL_SESSION_set_time_ex(copy, SSL_SESSION_get_time_ex(copy) - age);
     ck_assert(SSL_SESSION_set1_hostname(copy, offers[_i].made_for));
     SSL_set_min_proto_version(client, 0);
     SSL_set_max_proto_version(client, offers[_i].max_version);
@@ -1103,6 +1191,8 @@ int main(void)
     tc = test_case(s, "start");
     tcase_add_test(tc, start_is_refused_for_an_ssl_that_has_a_way_out);
     tcase_add_test(tc, a_layer_that_has_bytes_given_back_is_not_at_its_end);
+    tcase_add_test(tc,
+        reset_drops_what_was_given_back_and_tells_of_the_layer_anew);
     tc = test_case(s, "transport");
     tcase_add_loop_test(tc,
         nothing_is_written_flushed_or_stopped_over_a_dead_transport, 0, 3);
@@ -1121,6 +1211,8 @@ int main(void)
     tcase_add_loop_test(tc, a_line_of_many_records_is_read_whole, 0, 3);
     tc = test_case(s, "left behind");
     tcase_add_test(tc, errors_of_a_callback_do_not_stay);
+    tcase_add_test(tc, a_boundary_is_told_of_by_the_read_that_returns_it);
+    tcase_add_test(tc, pushes_and_pops_are_answered);
     tcase_add_loop_test(tc,
         the_end_of_a_stack_leaves_the_error_queue_as_it_was, 0, 2);
     tcase_add_test(tc, the_end_of_a_stack_that_was_stopped_reads_nothing);
@@ -1128,6 +1220,7 @@ int main(void)
     tc = test_case(s, "print");
     tcase_add_loop_test(tc, print_says_when_out_took_no_more, 0, 2);
     tcase_add_test(tc, print_draws_a_stack_in_the_clear);
+    tcase_add_test(tc, print_tells_that_the_peer_has_closed);
     tcase_add_test(tc, print_tells_how_a_layer_failed);
     tc = test_case(s, "records");
     tcase_add_loop_test(tc, records_of_every_kind_of_cipher_fit_into_each_other,
