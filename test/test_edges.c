@@ -459,6 +459,7 @@ START_TEST(reset_drops_what_was_given_back_and_tells_of_the_layer_anew)
     events = 0;
     BIO_do_handshake(p.a.bio);
     ck_assert_int_ne(events & 1 << ONION_EVENT_STARTED, 0);
+    ERR_clear_error();
     peers_free(&p);
 }
 END_TEST
