@@ -3,8 +3,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  *
- * Who calls whom, from the top: start, stop, write, rest, print and settings are
- * parts of the stack, and use the chain; the chain asks layers and the wire; a
+ * Who calls whom, from the top: start, stop, write, rest, print and settings
+ * are parts of the stack, and use the chain; it asks layers and the wire; a
  * layer has a session, which judges each call of its SSL by verdict; the SSL
  * calls the port, and the port the BIO below the layer, and only that. The
  * wire knows of no layer. early is what a session does before its handshake is
@@ -79,7 +79,7 @@ static inline int onion_pass_is_ktls(int cmd)
     return cmd >= ONION_KTLS_FROM && cmd <= ONION_KTLS_TO;
 }
 
-/* NULL if there is no memory for it; *type, a kind of BIO_TYPE_*, stays then. */
+/* NULL if there is no memory for it; *type, one of BIO_TYPE_*, stays then. */
 BIO_METHOD *onion_pass_method(int kind, const char *name, int *type);
 /* BIO_read_ex() and its kind may be asked for more than an SSL is. */
 static inline int onion_pass_length(size_t len)

@@ -5,8 +5,9 @@
  *
  * An application is told that a write is done when the transport has it all,
  * so that it may wait for the answer. Until then the write is to be repeated,
- * and what of it has gone into the layer is remembered here, not in an SSL. With
- * ONION_GATHER small writes wait here instead, for what makes a record of them.
+ * and what of it has gone into the layer is kept in mind here, not in an SSL.
+ * With ONION_GATHER small writes wait here instead, for what makes a record of
+ * them.
  */
 
 #include "onion_local.h"
@@ -189,7 +190,7 @@ static int gather(BIO *b, const char *in, int len)
         room = SSL3_RT_MAX_PLAIN_LENGTH;
     if (s->gathered.len + (size_t)len >= (size_t)room)
         return 0;
-    s->out = NULL;              /* nothing of it was taken, and this is instead */
+    s->out = NULL;              /* nothing of it was taken: this is instead */
     return onion_buf_append(&s->gathered, in, (size_t)len) ? 1 : -1;
 }
 

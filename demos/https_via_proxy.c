@@ -51,7 +51,8 @@ static int get(BIO *stack, const char *host)
     return n == 0;
 }
 
-static int fetch(BIO *stack, SSL_CTX *ctx, const char *proxy, const char *target)
+static int fetch(BIO *stack, SSL_CTX *ctx, const char *proxy,
+                 const char *target)
 {
     char host[256], authority[300];
 

@@ -111,7 +111,7 @@ int layer_check(const LAYER_OPTIONS *l);
 /* What l does not say itself it takes from all. */
 void layer_complete(LAYER_OPTIONS *l, const LAYER_OPTIONS *all);
 
-/* The most certificates between the peer's and one to trust; -1 if not given. */
+/* The most certificates between the peer's and one to trust; -1: not given. */
 int layer_verify_depth(const LAYER_OPTIONS *l);
 
 /* Prints the options of a layer, or of a hop too, for -help. */

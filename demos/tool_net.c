@@ -345,7 +345,7 @@ int net_connect(const NET_PLACE *place, int timeout_ms)
     return fd;
 }
 
-/* A listener whose queue is full says EAGAIN, and no poll() tells of its end. */
+/* A listener whose queue is full says EAGAIN; no poll() tells of its end. */
 static int try_path(int fd, const struct sockaddr_un *addr, long long deadline)
 {
     while (connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == -1) {

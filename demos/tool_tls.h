@@ -44,7 +44,7 @@ typedef struct tls_layers_st {
 int tls_load(TLS_LAYERS *t, const GROUPS *groups);
 void tls_free(TLS_LAYERS *t);
 
-/* From now on each group offers the newest session of its layer (-reconnect). */
+/* From now on each group offers the newest session of a layer (-reconnect). */
 void tls_keep_sessions(TLS_LAYERS *t);
 
 /* TLS servers promise to read early data, as much as -max_early_data says. */

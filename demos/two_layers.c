@@ -4,7 +4,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  *
- *     onion_server -line ... &  two_layers HOST:PORT CA.pem OUTER-NAME INNER-NAME
+ *     onion_server -line ... &  two_layers HOST:PORT CA.pem OUTER INNER
  *
  * It talks to onion_server -line, which starts a layer when it reads STARTTLS
  * and stops it when it reads STOPTLS.

@@ -650,8 +650,8 @@ START_TEST(what_came_early_waits_for_its_reader)
         BIO_do_handshake(r.b.bio);
         client_turn(&r);
     }
-    ck_assert_int_eq(status(&r, r.depth), _i % 2 == 1 ? SSL_EARLY_DATA_ACCEPTED
-                                                      : SSL_EARLY_DATA_REJECTED);
+    ck_assert_int_eq(status(&r, r.depth), _i % 2 == 1
+                     ? SSL_EARLY_DATA_ACCEPTED : SSL_EARLY_DATA_REJECTED);
     if (_i / 2 % 2 == 0) {
         server_turn(&r);
         ck_assert_uint_eq(r.got, r.len);
