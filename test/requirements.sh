@@ -80,7 +80,8 @@ check 'each demand of RFC 8446, section 6.1, has an entry' all_of rfc8446 9
 check 'each demand of RFC 5246, section 7.2.1, has an entry' all_of rfc5246 6
 check 'each demand of RFC 3207 has an entry' all_of rfc3207 8
 check 'each demand of RFC 4511, section 4.14, has an entry' all_of rfc4511 6
-check 'each care of early data has an entry' all_of early 6
+check 'each care of early data has an entry' all_of early 7
+check 'each edge of the calls has an entry' all_of edge 7
 check 'no entry is there twice' twice
 check 'each entry has a test or a reason' without_proof
 check 'each test that is named is there' missing_tests
