@@ -729,8 +729,12 @@ static const char asking[] =
     "[c_outer]\n"
     "host = outer.example\n"
     "servername = alias.example\n"
+    "ssl_conf = trust\n"
     "[c_inner]\n"
-    "host = inner.example\n";
+    "host = inner.example\n"
+    "ssl_conf = trust\n"
+    "[trust]\n"
+    "VerifyCAFile = ca.pem\n";
 
 /* 1 if both layers were started; what was is as strong as ever. */
 static int start_with_failure(size_t n)
