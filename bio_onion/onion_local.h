@@ -308,6 +308,7 @@ typedef struct onion_stack_st {
     long second;            /* of time(), in which turns are counted */
     unsigned turns;         /* calls after which there was nothing to do */
     unsigned busy : 1;      /* there were many: buffers are kept */
+    unsigned tells_boundary : 1;    /* BIO_read() will ask: see onion_stack.c */
 } ONION_STACK;
 
 BIO *onion_stack_find(BIO *chain);       /* raises if there is none */

@@ -56,6 +56,7 @@ int onion_stack_enter(BIO *b)
     BIO *failed, *wire = onion_chain_wire(b, &failed);
 
     onion_stack_of(b)->wire = wire;
+    onion_stack_of(b)->tells_boundary = 0;
     BIO_clear_retry_flags(b);
     BIO_set_retry_reason(b, 0);
     onion_err_clear();
@@ -170,6 +171,15 @@ static BIO *begin_read(BIO *b)
     return onion_chain_read_top(b);
 }
 
+/*
+ * BIO_read() of OpenSSL 4.0 makes -1 of a 0 that is not an end: it asks for
+ * the end at once, before the application can. A boundary is a 0.
+ */
+static void tell_boundary(BIO *b)
+{
+    onion_stack_of(b)->tells_boundary = OpenSSL_version_num() >= 0x40000000L;
+}
+
 static int stack_read(BIO *b, char *out, size_t len, size_t *got)
 {
     BIO *top;
@@ -185,6 +195,8 @@ static int stack_read(BIO *b, char *out, size_t len, size_t *got)
     ret = onion_layer_is(top) ? BIO_read(top, out, n)
                               : onion_wire_read_clear(top, out, n);
     ret = onion_stack_leave_anyway(b, was_read(b, top, ret));
+    if (ret == 0)
+        tell_boundary(b);
     if (ret <= 0)
         return ret;
     *got = (size_t)ret;
@@ -300,8 +312,13 @@ static long pending(BIO *b)
 
 static long end_of_file(BIO *b)
 {
+    ONION_STACK *s = onion_stack_of(b);
     BIO *wire = onion_wire_find(b);
 
+    if (s->tells_boundary) {
+        s->tells_boundary = 0;
+        return 1;
+    }
     if (wire == NULL || onion_chain_failed(b) != NULL)
         return 1;
     return onion_chain_read_top(b) == wire && BIO_eof(wire) == 1;

@@ -20,6 +20,9 @@
 void onion_verdict_begin(ONION_LAYER *l)
 {
     l->blocked = l->broken = 0;
+    /* A program may have turned it on again, by hand. */
+    if (SSL_get_read_ahead(l->ssl))
+        SSL_set_read_ahead(l->ssl, 0);
 }
 
 void onion_verdict_raise(BIO *layer, int reason, const char *why)
@@ -115,12 +118,18 @@ ONION_VERDICT onion_verdict_retry(BIO *layer, int flags, int reason)
     return ONION_RETRY;
 }
 
+/* From OpenSSL 3.2 on a close_notify of TLS 1.3 is pending itself, for good. */
+static int has_read_past(const SSL *ssl)
+{
+    return SSL_version(ssl) < TLS1_3_VERSION && SSL_has_pending(ssl);
+}
+
 /* A session is closed by what was read just now, after the handshake. */
 static ONION_VERDICT heard_close(BIO *layer)
 {
     ONION_LAYER *l = onion_layer_of(layer);
 
-    if (!l->handshaken || SSL_has_pending(l->ssl)) {
+    if (!l->handshaken || has_read_past(l->ssl)) {
         onion_verdict_fail(layer, l->handshaken ? ONION_R_LAYER_FAILED
                                                 : ONION_R_HANDSHAKE_FAILED,
                            l->handshaken ? "it read past its close_notify"

@@ -64,6 +64,9 @@ static void calls_without_memory(int n)
     BIO *half, *other, *stack, *layer, *buffered;
     int started = 0;
 
+    /* SSL_set_connect_state() may lack it since then, and cannot say so. */
+    if (OpenSSL_version_num() >= 0x30200000L)
+        return;
     BIO_new_bio_pair(&half, 100, &other, 100);
     fail_at = n;
     stack = BIO_new_onion_stack(half);
@@ -974,7 +977,7 @@ START_TEST(records_of_every_kind_of_cipher_fit_into_each_other)
     static const char *const ciphers[] = {
         "ECDHE-ECDSA-AES256-SHA", "ECDHE-ECDSA-AES256-SHA384",
         "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-GCM-SHA256",
-        "ECDHE-ECDSA-AES128-CCM8"
+        "ECDHE-ECDSA-AES128-CCM8:@SECLEVEL=0"
     };
     struct tap_side *out;
     struct peers p;

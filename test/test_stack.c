@@ -176,7 +176,7 @@ START_TEST(start_is_refused_while_the_depths_differ)
     test_refused(BIO_onion_start_server(p.b.bio,
                                         test_server_ctx(0, "layer1.test", 0)),
                  ONION_R_DEPTHS_DIFFER);
-    test_refused(BIO_onion_start_client(p.a.bio, test_client_ctx(0, 1), "a"),
+    test_refused(BIO_onion_start_client(p.a.bio, test_client_ctx(0, 1), "ab"),
                  ONION_R_DEPTHS_DIFFER);
     peer_stop(&p, &p.b, 0);
     peer_expect_boundary(&p, &p.a, 1);
@@ -263,7 +263,7 @@ START_TEST(start_and_stop_want_a_stack)
 
     test_refused(BIO_onion_start_tls(mem, ssl, NULL, 0), ONION_R_NO_STACK);
     test_refused(BIO_onion_start_tls(NULL, ssl, NULL, 0), ONION_R_NO_STACK);
-    test_refused(BIO_onion_start_client(mem, test_client_ctx(0, 1), "a"),
+    test_refused(BIO_onion_start_client(mem, test_client_ctx(0, 1), "ab"),
                  ONION_R_NO_STACK);
     test_refused(BIO_onion_start_server(mem, test_server_ctx(0, "a", 0)),
                  ONION_R_NO_STACK);

@@ -380,6 +380,7 @@ START_TEST(trap_06_read_ahead_is_off_and_nothing_is_swallowed)
     BIO_onion_start_tls(p.b.bio, test_ssl(0, p.version, 1), NULL, 0);
     peers_handshake(&p);
     ck_assert_int_eq(SSL_get_read_ahead(ssl), 0);
+    SSL_set_read_ahead(ssl, 1);         /* by hand, and in vain */
     peer_stop(&p, &p.b, 0);
     peer_send(&p, &p.b, "behind", 6);
     peer_expect_boundary(&p, &p.a, 1);
