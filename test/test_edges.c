@@ -492,8 +492,8 @@ START_TEST(nothing_is_written_flushed_or_stopped_over_a_dead_transport)
     break_output(&p);
     can_write(p.a.bio);
     can_write(p.a.bio);
-    test_failed(p.a.bio, BIO_onion_stop_tls(p.a.bio, 0),
-                ONION_R_TRANSPORT_FAILED);
+    ck_assert_int_eq(BIO_onion_stop_tls(p.a.bio, 0), -1);
+    test_failed(p.a.bio, -1, ONION_R_TRANSPORT_FAILED);
     test_failed(p.a.bio, (int)BIO_do_handshake(p.a.bio),
                 ONION_R_TRANSPORT_FAILED);
     test_depths(p.a.bio, _i, _i);
@@ -536,6 +536,26 @@ START_TEST(a_full_wire_over_a_dead_transport_asks_for_no_retry)
     break_output(&p);
     ck_assert_int_eq(BIO_write(p.a.bio, data, sizeof(data)), -1);
     test_failed(p.a.bio, -1, ONION_R_TRANSPORT_FAILED);
+    peers_free(&p);
+}
+END_TEST
+
+/* Over a blocking transport a read would wait. */
+START_TEST(a_question_reads_nothing_and_counts_what_waits)
+{
+    struct peers p;
+    int calls;
+
+    peers_new(&p, 17408, TLS1_3_VERSION);
+    peers_dive(&p, 1);
+    ck_assert_int_eq(BIO_pending(p.a.bio), 0);      /* there are tickets */
+    calls = tap_of(p.a.tap)->in.calls;
+    ck_assert_int_eq(BIO_pending(p.a.bio), 0);
+    ck_assert_int_eq(tap_of(p.a.tap)->in.calls, calls);
+    tap_hold(&tap_of(p.a.tap)->out);
+    test_retried(p.a.bio, BIO_write(p.a.bio, "x", 1));
+    ck_assert_int_gt(BIO_wpending(p.a.bio), 1);
+    ck_assert_int_eq(BIO_wpending(BIO_next(p.a.bio)), BIO_wpending(p.a.bio));
     peers_free(&p);
 }
 END_TEST
@@ -841,11 +861,11 @@ static long count_writes(BIO *b, int oper, const char *argp, size_t len,
     (void)argl;
     (void)processed;
     if (oper == BIO_CB_WRITE || oper == BIO_CB_PUTS)
-        return writes_left-- > 0 ? 1 : refusal;
+        return writes_left-- != 0 ? 1 : refusal;
     return ret;
 }
 
-/* It succeeds with as many writes as there are, and not with fewer. */
+/* It succeeds if each write does, and not if any is refused. */
 static void print_in_parts(BIO *out, BIO *stack)
 {
     int n, all = 0;
@@ -1206,6 +1226,7 @@ int main(void)
     tcase_add_loop_test(tc,
         a_full_wire_over_a_dead_transport_asks_for_no_retry, 0, 2);
     tcase_add_loop_test(tc, a_transport_that_has_ended_is_not_read_again, 0, 2);
+    tcase_add_test(tc, a_question_reads_nothing_and_counts_what_waits);
     tcase_add_test(tc, a_flush_that_fails_is_not_blamed_on_an_older_error);
     tcase_add_test(tc,
                    a_clients_handshake_is_done_when_its_last_words_are_sent);
