@@ -106,6 +106,18 @@ static size_t allowed(SSL *ssl)
     return max < SAVED_MAX ? max : SAVED_MAX;
 }
 
+/* The SSL has the session for itself, so that write_early() can change it. */
+static int own_session(SSL *ssl)
+{
+    SSL_SESSION *own = SSL_SESSION_dup(SSL_get0_session(ssl));
+    int done = own != NULL && SSL_set_session(ssl, own);
+
+    SSL_SESSION_free(own);
+    if (!done)
+        ERR_clear_error();
+    return done;
+}
+
 static void begin(ONION_LAYER *l)
 {
     struct onion_early_st *e = l->early;
@@ -120,7 +132,7 @@ static void begin(ONION_LAYER *l)
         return;
     }
     e->room = allowed(l->ssl);
-    e->on = e->room > 0;
+    e->on = e->room > 0 && own_session(l->ssl);
 }
 
 /* How much of len goes early. */
@@ -133,6 +145,22 @@ static size_t fits(const struct onion_early_st *e, size_t len)
     return len < most ? len : most;
 }
 
+/*
+ * OpenSSL counts a write once more at each retry, and fails at the limit. What
+ * was taken is within it; the session has to have it again for the next time.
+ */
+static int write_early(SSL *ssl, const void *in, size_t len, size_t *n)
+{
+    SSL_SESSION *session = SSL_get0_session(ssl);
+    uint32_t max = SSL_SESSION_get_max_early_data(session);
+    int ret;
+
+    SSL_SESSION_set_max_early_data(session, UINT32_MAX);
+    ret = SSL_write_early_data(ssl, in, len, n);
+    SSL_SESSION_set_max_early_data(session, max);
+    return ret;
+}
+
 /* Sends what was taken: 1, or -1 with retry or failure. */
 static int client_push(BIO *layer)
 {
@@ -143,8 +171,8 @@ static int client_push(BIO *layer)
 
     while (e->sent < e->saved.len) {
         onion_verdict_begin(l);
-        ret = SSL_write_early_data(l->ssl, e->saved.data + e->sent,
-                                   e->saved.len - e->sent, &n);
+        ret = write_early(l->ssl, e->saved.data + e->sent,
+                          e->saved.len - e->sent, &n);
         if (onion_verdict_of_write(layer, ret) != ONION_DONE)
             return -1;
         e->sent += n;
