@@ -457,7 +457,7 @@ START_TEST(reset_drops_what_was_given_back_and_tells_of_the_layer_anew)
                                          5), 1);
     layer = BIO_next(BIO_next(p.a.bio));
     ck_assert_int_eq(BIO_pending(layer), 5);
-    BIO_reset(layer);
+    (void)BIO_reset(layer);
     ck_assert_int_eq(BIO_pending(layer), BIO_pending(BIO_next(layer)));
     events = 0;
     BIO_do_handshake(p.a.bio);
