@@ -439,14 +439,17 @@ static void note_facts(struct talk_side *s, int depth)
         return;
     facts = s->facts[s->starts - 1];
     asked = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    /* SSL_get0_peername() has none if there was no memory to note it. */
+    /*
+     * SSL_get0_peername() has none if there was no memory to note it. A stack
+     * that is busy sets aside SSL_OP_CLEANSE_PLAINTEXT until it rests.
+     */
     ERR_set_mark();
     snprintf(facts, 200, "%s %s verify=%ld peer=%d name=%s mode=%d options=%lx",
              SSL_get_version(ssl), SSL_get_cipher_name(ssl),
              SSL_get_verify_result(ssl), peer == NULL || asked == NULL ? -1
                  : X509_check_host(peer, asked, 0, 0, NULL),
              asked == NULL ? "-" : asked, SSL_get_verify_mode(ssl),
-             (unsigned long)SSL_get_options(ssl));
+             (unsigned long)(SSL_get_options(ssl) & ~SSL_OP_CLEANSE_PLAINTEXT));
     ERR_pop_to_mark();
 }
 

@@ -95,6 +95,19 @@ static void undo(BIO *b, int cmd)
     ERR_clear_error();
 }
 
+/* What a sound stack answers, of which all was read. */
+static void check_answer(BIO *b, int cmd, long answer)
+{
+    if (b != p.a.bio || disturbed)
+        return;
+    if (cmd == BIO_CTRL_EOF || cmd == BIO_CTRL_PENDING)
+        FUZZ_MUST(answer == 0, "a stack that has nothing to tell");
+    if (cmd == BIO_CTRL_GET_CLOSE)
+        FUZZ_MUST(answer == BIO_CLOSE, "a stack frees what is below");
+    if (cmd == BIO_CTRL_FLUSH || cmd == BIO_CTRL_SET_CLOSE)
+        FUZZ_MUST(answer == 1 || BIO_should_retry(b), "a stack that is sound");
+}
+
 static void do_control(void)
 {
     static unsigned char scratch[64];
@@ -106,6 +119,7 @@ static void do_control(void)
     void *arguments[] = { NULL, scratch, scratch, word };
     int reads = BIO_onion_read_depth(p.a.bio);
     int writes = BIO_onion_write_depth(p.a.bio);
+    long answer;
     size_t i;
 
     if (code < 2 * CONTROLS)
@@ -118,7 +132,8 @@ static void do_control(void)
         return;
     memset(scratch, 0, sizeof(scratch));
     ERR_clear_error();
-    (void)BIO_ctrl(b, c.cmd, num, arguments[c.argument]);
+    answer = BIO_ctrl(b, c.cmd, num, arguments[c.argument]);
+    check_answer(b, c.cmd, answer);
     undo(b, c.cmd);
     FUZZ_MUST(BIO_onion_read_depth(p.a.bio) == reads
               && BIO_onion_write_depth(p.a.bio) == writes,
