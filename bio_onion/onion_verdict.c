@@ -97,13 +97,13 @@ static int fail(BIO *layer)
     /* Without a fatal error, the newest entry may be somebody else's. */
     int fatal = is_in_error(l);
 
+    if (l->broken)
+        return fail_below(layer);
     if (l->ended
         || (fatal && is_ssl_reason(cause, SSL_R_UNEXPECTED_EOF_WHILE_READING)))
         return onion_verdict_fail(layer, ONION_R_TRUNCATED, l->handshaken
                                   ? "what is below it ended"
                                   : "what is below it ended in the handshake");
-    if (l->broken)
-        return fail_below(layer);
     if (fatal && is_ssl_reason(cause, SSL_R_CERTIFICATE_VERIFY_FAILED))
         return fail_certificate(layer);
     return onion_verdict_fail(layer, l->handshaken ? ONION_R_LAYER_FAILED

@@ -219,7 +219,7 @@ START_TEST(no_other_call_lowers_the_read_depth)
     peer_stop(&p, &p.b, 0);
     ck_assert_int_eq((int)BIO_do_handshake(p.a.bio), 1);
     (void)BIO_pending(p.a.bio);
-    BIO_eof(p.a.bio);
+    (void)BIO_eof(p.a.bio);
     (void)BIO_flush(p.a.bio);
     say(&p.a, "write");
     test_depths(p.a.bio, 2, 2);

@@ -398,7 +398,7 @@ START_TEST(no_version_below_tls_1_2_is_spoken_unless_it_is_named)
     ck_assert_ptr_null(BIO_onion_config_get0_ctx(c, 0));
     ck_assert_ptr_null(BIO_onion_config_get0_ctx(c, 3));
     BIO_onion_config_free(c);
-    c = load(CLIENT("host = a\nVerifyCAFile = ca.pem\n"
+    c = load(CLIENT("host = a.example\nVerifyCAFile = ca.pem\n"
                     "MinProtocol = TLSv1.3\n"), "client");
     ck_assert_int_eq(SSL_CTX_get_min_proto_version(
                          BIO_onion_config_get0_ctx(c, 1)), TLS1_3_VERSION);

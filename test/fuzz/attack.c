@@ -218,7 +218,7 @@ static void do_ask(unsigned op)
     stale(op);
     FUZZ_MUST((int)BIO_pending(x.stack) >= 0, "a number");
     FUZZ_MUST((int)BIO_wpending(x.stack) >= 0, "a number");
-    BIO_eof(x.stack);
+    (void)BIO_eof(x.stack);
     if (BIO_flush(x.stack) <= 0)
         not_done(-1);
     BIO_onion_print(out, x.stack);
