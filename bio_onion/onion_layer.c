@@ -89,7 +89,8 @@ static void release_ssl(BIO *b)
 
     if (l->ssl != NULL && BIO_get_shutdown(b)) {
         onion_session_farewell(b);
-        SSL_set_options(l->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+        if (onion_rest_frees_clean())
+            SSL_set_options(l->ssl, SSL_OP_CLEANSE_PLAINTEXT);
         SSL_free(l->ssl);
     } else if (l->ssl != NULL) {
         leave_transport(b);

@@ -19,17 +19,23 @@
 /* Reads and writes in a second. */
 #define BUSY_TURNS 32
 
+/* From OpenSSL 3.2 on SSL_free() cleanses no buffer; each record has to be. */
+int onion_rest_frees_clean(void)
+{
+    return OpenSSL_version_num() < 0x30200000L;
+}
+
 /*
  * An SSL frees what is empty at the end of a record, or keeps it. From OpenSSL
  * 3.2 on what clears a mode does not tell the record layer, but what sets one
- * does, if only 0; and SSL_free() cleanses nothing, so that each record must be.
+ * does, if only 0.
  */
 static void set_release(const ONION_LAYER *l, int busy)
 {
     if (l->rests && busy) {
         SSL_clear_mode(l->ssl, SSL_MODE_RELEASE_BUFFERS);
         SSL_set_mode(l->ssl, 0);
-        if (OpenSSL_version_num() < 0x30200000L)
+        if (onion_rest_frees_clean())
             SSL_clear_options(l->ssl, SSL_OP_CLEANSE_PLAINTEXT);
     } else if (l->rests) {
         SSL_set_mode(l->ssl, SSL_MODE_RELEASE_BUFFERS);
