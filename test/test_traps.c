@@ -389,6 +389,29 @@ START_TEST(trap_06_read_ahead_is_off_and_nothing_is_swallowed)
 }
 END_TEST
 
+/* From OpenSSL 3.2 on nothing tells of it in TLS 1.3. */
+START_TEST(trap_06_what_was_swallowed_by_hand_is_a_failure)
+{
+    SSL *ssl;
+    char c;
+
+    if (version_of(_i) == TLS1_3_VERSION
+        && OpenSSL_version_num() >= 0x30200000L)
+        return;
+    peers_new(&p, 70000, version_of(_i));
+    peers_dive(&p, 1);
+    ssl = BIO_onion_get0_ssl(p.a.bio, 1);
+    peer_send(&p, &p.b, "x", 1);
+    peer_stop(&p, &p.b, 0);
+    peer_send(&p, &p.b, "behind", 6);
+    SSL_set_read_ahead(ssl, 1);
+    ck_assert_int_eq(SSL_peek(ssl, &c, 1), 1);
+    ck_assert_int_eq(BIO_read(p.a.bio, &c, 1), 1);
+    test_failed_at(p.a.bio, BIO_read(p.a.bio, &c, 1), ONION_R_LAYER_FAILED, 1);
+    done();
+}
+END_TEST
+
 static void check_no_ktls(BIO *b, BIO *below)
 {
     char buf[300] = { 0 };
@@ -991,6 +1014,7 @@ static void one_to_nine(TCase *tc)
               0, 2);
     test_loop(tc, trap_06_read_ahead_is_off_and_nothing_is_swallowed,
               0, 2);
+    test_loop(tc, trap_06_what_was_swallowed_by_hand_is_a_failure, 0, 2);
     test_loop(tc, trap_07_a_transport_that_claims_ktls_sees_records,
               0, 2);
     test_loop(tc,
