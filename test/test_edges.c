@@ -584,23 +584,12 @@ START_TEST(a_transport_that_has_ended_is_not_read_again)
 END_TEST
 
 /* The wire says why: errno is of another call. */
-static long fail_flush(BIO *b, int oper, const char *argp, size_t len,
-                       int argi, long argl, int ret, size_t *processed)
-{
-    (void)b;
-    (void)argp;
-    (void)len;
-    (void)argl;
-    (void)processed;
-    return oper == BIO_CB_CTRL && argi == BIO_CTRL_FLUSH ? 0 : ret;
-}
-
 static long leave_errno(BIO *b, int oper, const char *argp, size_t len,
                         int argi, long argl, int ret, size_t *processed)
 {
     if ((oper & BIO_CB_RETURN) != 0)
         errno = ENOSPC;
-    return fail_flush(b, oper, argp, len, argi, argl, ret, processed);
+    return test_no_flush(b, oper, argp, len, argi, argl, ret, processed);
 }
 
 START_TEST(a_flush_that_fails_is_not_blamed_on_an_older_error)

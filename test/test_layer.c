@@ -246,22 +246,11 @@ START_TEST(a_flush_that_waits_is_made_good_once)
 }
 END_TEST
 
-static long no_flush(BIO *b, int oper, const char *argp, size_t len, int argi,
-                     long argl, int ret, size_t *processed)
-{
-    (void)b;
-    (void)argp;
-    (void)len;
-    (void)argl;
-    (void)processed;
-    return oper == BIO_CB_CTRL && argi == BIO_CTRL_FLUSH ? 0 : ret;
-}
-
 START_TEST(a_flush_that_fails_fails_the_layer)
 {
     struct ends e = ends_new(1, 1, 70000);
 
-    BIO_set_callback_ex(e.half_c, no_flush);
+    BIO_set_callback_ex(e.half_c, test_no_flush);
     test_failed(e.c, (int)BIO_do_handshake(e.c), ONION_R_TRANSPORT_FAILED);
     ends_free(&e);
 }

@@ -902,6 +902,17 @@ void test_stale_error(void)
     ERR_raise_data(ERR_LIB_PEM, ERR_R_INTERNAL_ERROR, "somebody else's");
 }
 
+long test_no_flush(BIO *b, int oper, const char *argp, size_t len, int argi,
+                   long argl, int ret, size_t *processed)
+{
+    (void)b;
+    (void)argp;
+    (void)len;
+    (void)argl;
+    (void)processed;
+    return oper == BIO_CB_CTRL && argi == BIO_CTRL_FLUSH ? 0 : ret;
+}
+
 /*
  * Stock peers
  */

@@ -210,6 +210,9 @@ void test_retried(BIO *bio, int ret);
 void test_refused(int ret, int reason);
 /* Puts an entry of somebody else's into the queue. */
 void test_stale_error(void);
+/* A callback of a BIO, each of whose flushes fails. */
+long test_no_flush(BIO *b, int oper, const char *argp, size_t len, int argi,
+                   long argl, int ret, size_t *processed);
 
 /* len bytes that differ from each other, of the process. */
 const unsigned char *test_bytes(size_t len);
