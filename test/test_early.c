@@ -764,7 +764,8 @@ static int carry(BIO *from, BIO *to)
     return n;
 }
 
-static void send_early(struct staller *s, int type, const void *data, size_t len)
+static void send_early(struct staller *s, int type, const void *data,
+                       size_t len)
 {
     unsigned char out[2000];
     int n = (int)record_make(&s->early, type, data, len, out);

@@ -344,7 +344,8 @@ static void do_read(struct side *s)
     static unsigned char buf[80000];
     int reads = read_depth(s), writes = write_depth(s), n, asked, pending;
     /* Without a close_notify, BIO_gets() would look behind the last byte. */
-    int gets = s->asked != DROP && rnd(3) == 0, size = 2 + (int)rnd(rnd(3) == 0 ? 79000 : 40);
+    int gets = s->asked != DROP && rnd(3) == 0;
+    int size = 2 + (int)rnd(rnd(3) == 0 ? 79000 : 40);
 
     asked = rnd(4) == 0 && is_settled(s);
     pending = asked ? (int)BIO_pending(s->bio) : 0;
@@ -613,7 +614,8 @@ static void open_world(int number)
     size_t to_a, to_b, least;
 
     w.number = number;
-    w.rng = (unsigned long long)w.seed * 0x9e3779b97f4a7c15ULL + (unsigned)number * 2654435761U;
+    w.rng = (unsigned long long)w.seed * 0x9e3779b97f4a7c15ULL
+        + (unsigned)number * 2654435761U;
     w.rng ^= w.rng >> 29;
     w.rng |= 1;
     rnd(1);

@@ -251,7 +251,8 @@ static void drop(struct side *s)
         w.agreed = 0;
         s->in_window = 0;
     }
-    after(s, ok, ok && reads > to ? to : reads, ok && writes > to ? to : writes);
+    after(s, ok, ok && reads > to ? to : reads,
+          ok && writes > to ? to : writes);
 }
 
 static void act(struct side *s, enum op op)
