@@ -18,6 +18,7 @@
  *   pending   a read delivers iff BIO_pending() says so
  *   line      BIO_gets() takes nothing from behind a newline
  *   sent      a write or stop that is done is with the transport
+ *   handshake what BIO_do_handshake() calls done is so in each layer
  *   progress  with both sides served in turn, all comes to an end
  *   clear     both ends come back to the clear, and talk there
  *
@@ -435,6 +436,18 @@ static void do_stop(struct side *s)
     s->stop_to = -1;
 }
 
+/* It is done when it is in each layer, those below being done first. */
+static void shake_hands(struct side *s)
+{
+    int done = (int)BIO_do_handshake(s->bio), n;
+    SSL *ssl;
+
+    MUST(done == 1 || BIO_should_retry(s->bio), s, "failure");
+    for (n = 1; done == 1 && (ssl = BIO_onion_get0_ssl(s->bio, n)) != NULL;
+         n++)
+        MUST(SSL_is_init_finished(ssl), s, "handshake");
+}
+
 /* What changes nothing, whenever it comes. */
 static void do_nothing(struct side *s)
 {
@@ -446,7 +459,7 @@ static void do_nothing(struct side *s)
         (void)BIO_flush(s->bio);
         break;
     case 1:
-        BIO_do_handshake(s->bio);
+        shake_hands(s);
         break;
     case 2:
         ERR_clear_error();
