@@ -249,18 +249,23 @@ static void turn(struct run *r, int b)
 }
 
 /* Until the reply is there. */
-static void converse(struct run *r)
+static void go_on(struct run *r)
 {
     int rounds = 0;
 
-    open_ends(r);
-    start(r);
     while (!r->replied) {
         turn(r, 0);
         turn(r, 1);
         ck_assert_msg(rounds++ < 200000, "no progress");
     }
     ck_assert(handshaken(r->a.bio, r->depth));
+}
+
+static void converse(struct run *r)
+{
+    open_ends(r);
+    start(r);
+    go_on(r);
 }
 
 static void close_ends(struct run *r)
@@ -869,6 +874,31 @@ START_TEST(a_limit_holds_for_writes_of_a_byte_too)
 }
 END_TEST
 
+/* It waits for layer 1, and is more than OpenSSL has a buffer for till then. */
+START_TEST(a_write_that_is_repeated_counts_once_against_the_limit)
+{
+    struct run r;
+    int i;
+
+    run_new(&r, 2, ONION_EARLY | ONION_EARLY_DATA);
+    r.request = (const char *)test_bytes(8900);
+    r.len = 8900;
+    r.limit = 9000;
+    learn(&r);
+    r.kind[1] = FULL;
+    open_ends(&r);
+    start(&r);
+    for (i = 0; i < 10; i++)
+        test_retried(r.a.bio, BIO_write(r.a.bio, r.request, (int)r.len));
+    ck_assert_uint_eq(SSL_SESSION_get_max_early_data(
+                          SSL_get0_session(ssl_of_client(&r, 2))), 9000);
+    go_on(&r);
+    ck_assert_int_eq(status(&r, 2), SSL_EARLY_DATA_ACCEPTED);
+    ck_assert_uint_eq(r.got, r.len);
+    run_over(&r);
+}
+END_TEST
+
 /*
  * Sessions that are not to be used
  */
@@ -1292,6 +1322,7 @@ int main(void)
               a_server_that_allows_more_is_not_sent_more_than_the_copy_may_hold,
               0, 2);
     test_loop(tc, a_limit_holds_for_writes_of_a_byte_too, 0, 8);
+    tcase_add_test(tc, a_write_that_is_repeated_counts_once_against_the_limit);
     test_loop(tc, what_came_early_waits_for_its_reader, 0, 12);
     test_loop(tc, what_is_written_after_a_read_waits_for_the_handshake, 0, 12);
     test_loop(tc, early_data_over_a_full_handshake_waits_for_a_read, 0, 3);
