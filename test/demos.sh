@@ -6,22 +6,10 @@
 
 # shellcheck source=test/tools.sh
 . "${srcdir:-.}/test/tools.sh"
+# shellcheck source=test/installed.sh
+. "$srcdir/test/installed.sh"
 
-root=$tmp/root
-: "${PKG_CONFIG:=pkg-config}" "${CC:=cc}" "${MAKE:=make}"
-# shellcheck disable=SC2154 # set by make
-: "${libdir:?}"
 have "${PKG_CONFIG%% *}" || skip_all 'no pkg-config'
-
-# The make that runs this test must not lend its jobs to the one in it.
-install_there() {
-    MAKEFLAGS='' $MAKE install DESTDIR="$root"
-}
-
-pkg_config() {
-    PKG_CONFIG_PATH=$root$libdir/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root \
-        $PKG_CONFIG "$@"
-}
 
 # The flags are those of this build too, for the sanitizers' sake.
 compile() {
@@ -36,8 +24,6 @@ for program in two_layers https_via_proxy accept_server poll_loop \
     starttls_client before_onion after_onion; do
     check "$program compiles with what pkg-config says" compile "$program"
 done
-LD_LIBRARY_PATH=$root$libdir${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-export LD_LIBRARY_PATH
 
 # said SENTENCE COMMAND...: it prints what is in $tmp/expected
 said() {

@@ -6,21 +6,8 @@
 
 # shellcheck source=test/tools.sh
 . "${srcdir:-.}/test/tools.sh"
-
-root=$tmp/root
-: "${PKG_CONFIG:=pkg-config}" "${CC:=cc}" "${MAKE:=make}"
-# shellcheck disable=SC2154 # set by make
-: "${libdir:?} ${bindir:?}"
-
-# The make that runs this test must not lend its jobs to the one in it.
-install_there() {
-    MAKEFLAGS='' $MAKE install DESTDIR="$root"
-}
-
-pkg_config() {
-    PKG_CONFIG_PATH=$root$libdir/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root \
-        $PKG_CONFIG "$@"
-}
+# shellcheck source=test/installed.sh
+. "$srcdir/test/installed.sh"
 
 # The flags are those of this build too, for the sanitizers' sake.
 compile() {
@@ -28,11 +15,6 @@ compile() {
     # shellcheck disable=SC2086 # words are meant
     $CC ${CPPFLAGS-} ${CFLAGS-} "$srcdir/demos/two_layers.c" \
         -o "$tmp/two_layers" ${LDFLAGS-} $flags
-}
-
-installed() {
-    LD_LIBRARY_PATH=$root$libdir${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} \
-        timeout 30 "$@"
 }
 
 expected() {
@@ -50,7 +32,7 @@ END
 check 'make install' install_there
 # What is installed there, packaging.sh knows.
 [ "${tools_installed:-yes}" != yes ] || server=$root$bindir/onion_server
-LD_LIBRARY_PATH=$root$libdir start_server example -line -accept 127.0.0.1:0 \
+start_server example -line -accept 127.0.0.1:0 \
     -layer -cert "$certs/outer.example.pem" -key "$certs/outer.example.key" \
     -layer -cert "$certs/inner.example.pem" -key "$certs/inner.example.key" ||
     exit 99
@@ -61,8 +43,8 @@ if ! have "${PKG_CONFIG%% *}"; then
 else
     check 'the example compiles with what pkg-config says' compile
     expected >"$tmp/expected"
-    if installed "$tmp/two_layers" "$address" "$certs/ca.pem" outer.example \
-        inner.example >"$tmp/said" 2>&1 &&
+    if timeout 30 "$tmp/two_layers" "$address" "$certs/ca.pem" \
+        outer.example inner.example >"$tmp/said" 2>&1 &&
         same "$tmp/expected" "$tmp/said"; then
         ok 'it starts two layers and stops them'
     else
