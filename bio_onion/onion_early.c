@@ -76,12 +76,20 @@ void onion_early_free(ONION_LAYER *l)
  * A client
  */
 
+/* time() can be a tick behind the clock that OpenSSL sets sessions by. */
+static time_t now(void)
+{
+    struct timespec t;
+
+    return timespec_get(&t, TIME_UTC) == TIME_UTC ? t.tv_sec : time(NULL);
+}
+
 /* OpenSSL would not offer it, or fail the handshake for offering it. */
 static int is_usable(SSL *ssl, const SSL_SESSION *session)
 {
     const char *host = SSL_SESSION_get0_hostname(session);
     const char *asked = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    long age = (long)(time(NULL) - SSL_SESSION_get_time_ex(session));
+    long age = (long)(now() - SSL_SESSION_get_time_ex(session));
     int max = SSL_get_max_proto_version(ssl);
 
     return SSL_SESSION_get_protocol_version(session) == TLS1_3_VERSION
