@@ -583,6 +583,47 @@ START_TEST(a_transport_that_has_ended_is_not_read_again)
 }
 END_TEST
 
+/* Until a transport is connected, a read waits for it: as a write does. */
+START_TEST(a_transport_that_connects_is_waited_for)
+{
+    struct peers p;
+    char byte;
+
+    peers_new(&p, 17408, TLS1_3_VERSION);
+    tap_of(p.a.tap)->special = BIO_RR_CONNECT;
+    test_retried(p.a.bio, BIO_write(p.a.bio, "x", 1));
+    test_retried(p.a.bio, BIO_read(p.a.bio, &byte, 1));
+    ck_assert(BIO_should_io_special(p.a.bio));
+    ck_assert_int_eq(BIO_get_retry_reason(p.a.bio), BIO_RR_CONNECT);
+    test_retried(p.a.bio, BIO_gets(p.a.bio, &byte, 2) > 0 ? 1 : -1);
+    peers_free(&p);
+}
+END_TEST
+
+/* More is gathered than a dead transport can be told of. i: depth */
+START_TEST(what_could_not_go_into_a_full_wire_is_not_flushed_either)
+{
+    static const char data[300000];
+    struct peers p;
+    char byte;
+    int i;
+
+    peers_new(&p, 17408, TLS1_3_VERSION);
+    peers_dive(&p, _i);
+    tap_hold(&tap_of(p.a.tap)->out);
+    ck_assert_int_eq(BIO_onion_set_flags(p.a.bio, ONION_GATHER), 1);
+    for (i = 0; i < 30; i++) {
+        if (BIO_write(p.a.bio, data, 10000) < 0)
+            break;
+        (void)BIO_flush(p.a.bio);
+    }
+    break_output(&p);
+    (void)BIO_read(p.a.bio, &byte, 1);
+    test_failed(p.a.bio, (int)BIO_flush(p.a.bio), ONION_R_TRANSPORT_FAILED);
+    peers_free(&p);
+}
+END_TEST
+
 /* The wire says why: errno is of another call. */
 static long leave_errno(BIO *b, int oper, const char *argp, size_t len,
                         int argi, long argl, int ret, size_t *processed)
@@ -768,7 +809,6 @@ START_TEST(the_end_of_a_stack_that_was_stopped_reads_nothing)
     ck_assert_int_eq(BIO_write(p.b.bio, "x", 1), 1);
     calls = tap_of(tap)->in.calls;
     moved = tap_of(tap)->out.moved;
-    BIO_pop(p.a.bio);
     BIO_up_ref(tap);
     BIO_free_all(p.a.bio);
     ck_assert_int_eq(tap_of(tap)->in.calls, calls);
@@ -776,6 +816,24 @@ START_TEST(the_end_of_a_stack_that_was_stopped_reads_nothing)
     BIO_free_all(tap);
     p.a.bio = NULL;
     peers_free(&p);
+}
+END_TEST
+
+/* What a stack was busy with is no concern of its copy. */
+START_TEST(a_copy_of_a_stack_is_idle)
+{
+    BIO *model = BIO_new(BIO_f_onion_stack()), *copy = BIO_dup_chain(model);
+    SSL *ssl = test_ssl(1, 0, 1);
+    BIO *half, *other;
+
+    ck_assert_ptr_nonnull(copy);
+    ck_assert(BIO_new_bio_pair(&half, 0, &other, 0));
+    BIO_push(copy, half);
+    ck_assert_int_eq(BIO_onion_start_tls(copy, ssl, NULL, 0), 1);
+    ck_assert((SSL_get_mode(ssl) & SSL_MODE_RELEASE_BUFFERS) != 0);
+    BIO_free_all(copy);
+    BIO_free(other);
+    BIO_free(model);
 }
 END_TEST
 
@@ -921,6 +979,19 @@ START_TEST(print_draws_a_stack_in_the_clear)
     BIO_free(out);
     BIO_free_all(stack);
     close(fds[1]);
+}
+END_TEST
+
+/* A BIO pair answers 0 when it is asked for its socket. */
+START_TEST(print_names_no_socket_where_there_is_none)
+{
+    BIO *out = BIO_new(BIO_s_mem()), *a, *b;
+
+    test_pair(&a, &b, 0, 0);
+    ck_assert_ptr_null(strstr(printed(a, out), "fd"));
+    BIO_free(out);
+    BIO_free_all(a);
+    BIO_free_all(b);
 }
 END_TEST
 
@@ -1215,6 +1286,9 @@ int main(void)
     tcase_add_loop_test(tc,
         a_full_wire_over_a_dead_transport_asks_for_no_retry, 0, 2);
     tcase_add_loop_test(tc, a_transport_that_has_ended_is_not_read_again, 0, 2);
+    tcase_add_test(tc, a_transport_that_connects_is_waited_for);
+    tcase_add_loop_test(tc,
+        what_could_not_go_into_a_full_wire_is_not_flushed_either, 0, 2);
     tcase_add_test(tc, a_question_reads_nothing_and_counts_what_waits);
     tcase_add_test(tc, a_flush_that_fails_is_not_blamed_on_an_older_error);
     tcase_add_test(tc,
@@ -1230,10 +1304,12 @@ int main(void)
     tcase_add_loop_test(tc,
         the_end_of_a_stack_leaves_the_error_queue_as_it_was, 0, 2);
     tcase_add_test(tc, the_end_of_a_stack_that_was_stopped_reads_nothing);
+    tcase_add_test(tc, a_copy_of_a_stack_is_idle);
     tcase_add_test(tc, errors_have_a_library_of_their_own);
     tc = test_case(s, "print");
     tcase_add_loop_test(tc, print_says_when_out_took_no_more, 0, 2);
     tcase_add_test(tc, print_draws_a_stack_in_the_clear);
+    tcase_add_test(tc, print_names_no_socket_where_there_is_none);
     tcase_add_test(tc, print_tells_that_the_peer_has_closed);
     tcase_add_test(tc, print_tells_how_a_layer_failed);
     tc = test_case(s, "records");

@@ -174,6 +174,19 @@ START_TEST(a_renegotiation_comes_with_the_byte_past_the_limit)
 END_TEST
 
 /* i: method */
+START_TEST(what_passed_before_there_was_a_limit_does_not_count)
+{
+    struct ends e = ends_shaken(2 + _i, 1);
+
+    relay(e.s, e.c, test_bytes(1000), 1000);
+    BIO_set_ssl_renegotiate_bytes(e.s, 512);
+    relay(e.s, e.c, test_bytes(10), 10);
+    ck_assert_int_eq((int)BIO_get_num_renegotiates(e.s), 0);
+    ends_free(&e);
+}
+END_TEST
+
+/* i: method */
 START_TEST(a_renegotiation_comes_with_the_second_past_the_limit)
 {
     struct ends e = ends_shaken(2 + _i, 1);
@@ -194,7 +207,7 @@ START_TEST(a_renegotiation_comes_with_the_second_past_the_limit)
 }
 END_TEST
 
-static int flushes_of(int i)
+static int flushes_of(int i, BIO_callback_fn_ex cb)
 {
     struct ends e = ends_new(i, 1, 70000);
     BIO *tap = BIO_push(tap_new(), e.half_c);
@@ -202,6 +215,7 @@ static int flushes_of(int i)
 
     BIO_set_next(e.c, NULL);
     BIO_push(e.c, tap);
+    BIO_set_callback_ex(tap, cb);
     shake(e.c, e.s);
     relay(e.c, e.s, test_bytes(100), 100);
     relay(e.s, e.c, test_bytes(100), 100);
@@ -213,7 +227,28 @@ static int flushes_of(int i)
 /* i: version */
 START_TEST(it_flushes_as_often_as_bio_f_ssl_does)
 {
-    ck_assert_int_eq(flushes_of(1 + 2 * _i), flushes_of(2 * _i));
+    ck_assert_int_eq(flushes_of(1 + 2 * _i, NULL), flushes_of(2 * _i, NULL));
+}
+END_TEST
+
+/* The flags are those of an earlier call. */
+static long stale_flags(BIO *b, int oper, const char *argp, size_t len,
+                        int argi, long argl, int ret, size_t *processed)
+{
+    (void)argp;
+    (void)len;
+    (void)argl;
+    (void)processed;
+    if (oper == (BIO_CB_CTRL | BIO_CB_RETURN) && argi == BIO_CTRL_FLUSH)
+        BIO_set_retry_read(b);
+    return ret;
+}
+
+/* i: version */
+START_TEST(a_flush_that_succeeds_is_not_made_good)
+{
+    ck_assert_int_eq(flushes_of(1 + 2 * _i, stale_flags),
+                     flushes_of(1 + 2 * _i, NULL));
 }
 END_TEST
 
@@ -267,6 +302,77 @@ START_TEST(what_follows_a_key_update_that_is_answered_is_read_at_once)
     ck_assert_int_eq(BIO_write(e.s, "x", 1), 1);
     ck_assert_int_eq(BIO_read(e.c, &c, 1), 1);
     relay(e.c, e.s, test_bytes(100), 100);
+    ends_free(&e);
+}
+END_TEST
+
+/* Each answer is written by the read that goes on. */
+START_TEST(what_follows_a_request_that_is_declined_is_read_at_once)
+{
+    struct ends e = ends_shaken(3, 1);
+    SSL *client, *server;
+    char c;
+
+    BIO_get_ssl(e.c, &client);
+    BIO_get_ssl(e.s, &server);
+    SSL_set_options(client, SSL_OP_NO_RENEGOTIATION);
+    ck_assert_int_eq(SSL_renegotiate(server), 1);
+    ck_assert_int_eq((int)BIO_do_handshake(e.s), 1);
+    ck_assert_int_eq(BIO_write(e.s, "x", 1), 1);
+    ck_assert_int_eq(BIO_read(e.c, &c, 1), 1);
+    ends_free(&e);
+}
+END_TEST
+
+/* Without a stack, too, whatever the peer sends. */
+START_TEST(one_read_takes_a_bounded_number_of_records)
+{
+    struct ends e = ends_shaken(1, 1);
+    int i, reads = 0;
+    SSL *server;
+    char c;
+
+    BIO_get_ssl(e.s, &server);
+    for (i = 0; i < 100; i++) {
+        ck_assert_int_eq(SSL_key_update(server, SSL_KEY_UPDATE_NOT_REQUESTED),
+                         1);
+        ck_assert_int_eq(SSL_do_handshake(server), 1);
+    }
+    ck_assert_int_eq(BIO_write(e.s, "x", 1), 1);
+    while (BIO_read(e.c, &c, 1) != 1) {
+        ck_assert(BIO_should_read(e.c));
+        ck_assert_int_lt(reads++, 10);
+    }
+    ck_assert_int_gt(reads, 1);
+    ends_free(&e);
+}
+END_TEST
+
+/* i: method x version */
+START_TEST(reset_says_goodbye_first)
+{
+    struct ends e = ends_shaken(_i, 1);
+    BIO *tap = tap_new();
+
+    BIO_set_next(e.c, NULL);
+    BIO_push(e.c, BIO_push(tap, e.half_c));
+    (void)BIO_reset(e.c);
+    ck_assert_int_eq(tap_records(&tap_of(tap)->out, 0), 1);
+    ERR_clear_error();
+    ends_free(&e);
+}
+END_TEST
+
+/* SSL_clear() does not take one that is about to renegotiate. i: method */
+START_TEST(reset_tells_that_an_ssl_cannot_be_reset)
+{
+    struct ends e = ends_shaken(2 + _i, 1);
+    SSL *server;
+
+    BIO_get_ssl(e.s, &server);
+    ck_assert_int_eq(SSL_renegotiate(server), 1);
+    ck_assert_int_eq((int)BIO_reset(e.s), 0);
+    ERR_clear_error();
     ends_free(&e);
 }
 END_TEST
@@ -1281,6 +1387,13 @@ static void settings(Suite *s)
     test_loop(tc, renegotiation_settings_are_kept, 0, 2);
     test_loop(tc, a_renegotiation_comes_with_the_byte_past_the_limit, 0, 2);
     test_loop(tc, a_renegotiation_comes_with_the_second_past_the_limit, 0, 2);
+    test_loop(tc, what_passed_before_there_was_a_limit_does_not_count, 0, 2);
+    test_loop(tc, a_flush_that_succeeds_is_not_made_good, 0, 2);
+    tcase_add_test(tc,
+                   what_follows_a_request_that_is_declined_is_read_at_once);
+    tcase_add_test(tc, one_read_takes_a_bounded_number_of_records);
+    test_loop(tc, reset_says_goodbye_first, 0, 4);
+    test_loop(tc, reset_tells_that_an_ssl_cannot_be_reset, 0, 2);
     test_loop(tc, it_flushes_as_often_as_bio_f_ssl_does, 0, 2);
     tcase_add_test(tc, a_flush_that_waits_is_made_good_once);
     tcase_add_test(tc, a_flush_that_fails_fails_the_layer);
