@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <openssl/pem.h>
 #include "sweep.h"
@@ -126,6 +127,9 @@ static void refused_as(const char *text, int reason, const char *expected)
 /*
  * Both ends
  */
+#define CLIENT(keys) "[client]\nlayers = c\n[c]\nrole = client\n" keys
+#define SERVER(keys) "[server]\nlayers = s\n[s]\nrole = server\n" keys
+
 static const char both[] =
     "[client]\n"
     "layers = c_outer, c_inner\n"
@@ -253,6 +257,54 @@ START_TEST(a_start_past_the_maximum_depth_starts_nothing)
 }
 END_TEST
 
+/* i: 0 a layer needs a host, 1 the second cannot be started, 2 no stack */
+START_TEST(a_start_that_is_refused_keeps_nothing)
+{
+    ONION_CONFIG *c;
+    struct ends e;
+
+    ends_new(&e, both);
+    if (_i == 0) {
+        c = load("[client]\nlayers = a, b\nrole = client\n[a]\nhost = x\n"
+                 "[b]\n", "client");
+        test_refused(BIO_onion_start_config(e.client, c, -1),
+                     ERR_R_PASSED_NULL_PARAMETER);
+        BIO_onion_config_free(c);
+    } else if (_i == 1) {
+        ends_start(&e, 1);
+        ck_assert(ends_talk(&e));
+        ck_assert_int_eq(BIO_onion_stop_tls(e.client, 0), 0);
+        test_refused(BIO_onion_start_config(e.client, e.c, -1),
+                     ONION_R_DEPTHS_DIFFER);
+    } else {
+        test_refused(BIO_onion_start_config(NULL, e.c, -1), ONION_R_NO_STACK);
+    }
+    ends_free(&e);
+}
+END_TEST
+
+START_TEST(no_host_has_a_name_of_256_bytes)
+{
+    char text[400] = CLIENT("host = "), name[257];
+    ONION_CONFIG *c;
+
+    memset(name, 'x', 256);
+    name[256] = '\0';
+    strcat(text, name);
+    put("main.cnf", text);
+    ck_assert_ptr_null(BIO_onion_config_load("main.cnf", "client", NULL,
+                                             NULL));
+    ck_assert_str_eq(refusal(ONION_R_BAD_CONFIG),
+                     "main.cnf:5: [c] host: no name is so long");
+    c = load(CLIENT("VerifyCAFile = ca.pem\n"), "client");
+    ck_assert_ptr_null(BIO_onion_config_new_ssl(c, 1, name));
+    ck_assert_str_eq(refusal(ERR_R_PASSED_INVALID_ARGUMENT),
+                     "layer 1 of the configuration: no SSL for this host");
+    ERR_clear_error();
+    BIO_onion_config_free(c);
+}
+END_TEST
+
 START_TEST(a_configuration_serves_many_connections_and_may_go_before_them)
 {
     struct ends e, f;
@@ -315,9 +367,6 @@ START_TEST(a_list_of_protocols_has_a_limit)
     BIO_onion_config_free(c);
 }
 END_TEST
-
-#define CLIENT(keys) "[client]\nlayers = c\n[c]\nrole = client\n" keys
-#define SERVER(keys) "[server]\nlayers = s\n[s]\nrole = server\n" keys
 
 static int talks(const char *text)
 {
@@ -689,18 +738,18 @@ END_TEST
  */
 static size_t count, fail_at;
 static int armed;
+static const char *only = "";   /* in the name of the file that allocates */
 static int living;              /* blocks that were not freed */
 
-static int fails(void)
+static int fails(const char *file)
 {
-    return armed && ++count == fail_at;
+    return armed && strstr(file, only) != NULL && ++count == fail_at;
 }
 
 static void *allocate(size_t size, const char *file, int line)
 {
-    (void)file;
     (void)line;
-    if (fails())
+    if (fails(file))
         return NULL;
     living++;
     return malloc(size);
@@ -708,10 +757,9 @@ static void *allocate(size_t size, const char *file, int line)
 
 static void *reallocate(void *p, size_t size, const char *file, int line)
 {
-    (void)file;
     if (p == NULL)
         return allocate(size, file, line);
-    return fails() ? NULL : realloc(p, size);
+    return fails(file) ? NULL : realloc(p, size);
 }
 
 static void release(void *p, const char *file, int line)
@@ -729,12 +777,28 @@ static const char asking[] =
     "[c_outer]\n"
     "host = outer.example\n"
     "servername = alias.example\n"
+    "alpn = h2\n"
     "ssl_conf = trust\n"
     "[c_inner]\n"
     "host = inner.example\n"
     "ssl_conf = trust\n"
     "[trust]\n"
     "VerifyCAFile = ca.pem\n";
+
+/* The newest entry says what was the matter, of the file if it may. */
+static void check_refusal(void)
+{
+    const char *text = "";
+    unsigned long error = ERR_peek_last_error_all(NULL, NULL, NULL, &text,
+                                                  NULL);
+
+    ck_assert_int_eq(ERR_GET_LIB(error), BIO_onion_error_library());
+    ck_assert_ptr_null(strstr(text, ":0:"));
+    ck_assert(ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE
+              || text[0] == '\0' || strncmp(text, "main.cnf", 8) == 0
+              || strncmp(text, "layer ", 6) == 0
+              || strncmp(text, "start", 5) == 0);
+}
 
 /* 1 if both layers were started; what was is as strong as ever. */
 static int start_with_failure(size_t n)
@@ -761,7 +825,7 @@ static int start_with_failure(size_t n)
                          i == 1 ? "outer.example" : "inner.example");
     }
     if (!done)
-        ck_assert_uint_ne(ERR_peek_last_error(), 0);
+        check_refusal();
     ERR_clear_error();
     BIO_onion_config_free(c);
     BIO_free_all(client);
@@ -798,6 +862,86 @@ START_TEST(any_allocation_of_a_load_and_start_may_fail)
 }
 END_TEST
 
+/* Of this library, and of what makes an SSL. */
+START_TEST(no_load_and_start_is_done_without_all_its_memory)
+{
+    size_t n;
+
+    put("main.cnf", asking);
+    ck_assert(start_with_failure(0));   /* what is made once */
+    only = "onion_config";
+    for (n = 1; !start_with_failure(n); n++)
+        ck_assert_uint_ge(count, n);
+    ck_assert_uint_lt(count, n);        /* none has failed */
+    ck_assert_uint_gt(n, 5);
+    only = "ssl_lib.c";
+    for (n = 1; n == 1 || n - 1 <= count; n++)
+        start_with_failure(n);
+    only = "";
+}
+END_TEST
+
+/* 1 if it was refused, with the line. */
+static int refused_with_failure(size_t n)
+{
+    const char *text = "";
+    int flags, told;
+
+    count = 0;
+    fail_at = n;
+    armed = 1;
+    ck_assert_ptr_null(BIO_onion_config_load("main.cnf", NULL, NULL, NULL));
+    armed = 0;
+    check_refusal();
+    ERR_peek_last_error_data(&text, &flags);
+    told = strncmp(text, "main.cnf:3:", 11) == 0;
+    ERR_clear_error();
+    return told;
+}
+
+START_TEST(a_refusal_without_memory_is_one)
+{
+    int told = 0, before;
+    size_t n;
+
+    put("main.cnf", "[onion]\nlayers = a\ncolour = red\n[a]\n");
+    ck_assert(refused_with_failure(0));
+    for (n = 1; n == 1 || n - 1 <= count; n++) {
+        before = living;
+        told += refused_with_failure(n);
+        if (living == before)
+            continue;
+        before = living;        /* what is made once was, so now nothing is */
+        refused_with_failure(n);
+        ck_assert_int_eq(living, before);
+    }
+    ck_assert_int_gt(told, 0);
+}
+END_TEST
+
+/*
+ * The first one of a process, which is made for that: no line can be told, by
+ * that process, any more.
+ */
+START_TEST(a_first_refusal_without_memory_is_one_without_a_line)
+{
+    pid_t child;
+    int status, told;
+
+    put("main.cnf", "[onion]\nlayers = a\ncolour = red\n[a]\n");
+    fflush(NULL);
+    child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        only = "bio_meth.c";
+        told = refused_with_failure(1);
+        exit(count > 0 && told);        /* without names of files it has none */
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite;
@@ -806,12 +950,17 @@ int main(void)
     if (!CRYPTO_set_mem_functions(allocate, reallocate, release))
         return 99;
     suite = suite_create("config");
+    tc = test_case(suite, "first");
+    tcase_add_checked_fixture(tc, begin, end);
+    tcase_add_test(tc, a_first_refusal_without_memory_is_one_without_a_line);
     tc = test_case(suite, "both ends");
     tcase_add_checked_fixture(tc, begin, end);
     tcase_add_test(tc,
         a_file_describes_all_layers_of_both_ends_outermost_first);
     tcase_add_test(tc, layers_are_started_up_to_a_depth_and_never_too_many);
     tcase_add_test(tc, a_start_past_the_maximum_depth_starts_nothing);
+    tcase_add_loop_test(tc, a_start_that_is_refused_keeps_nothing, 0, 3);
+    tcase_add_test(tc, no_host_has_a_name_of_256_bytes);
     tcase_add_test(tc,
         a_configuration_serves_many_connections_and_may_go_before_them);
     tcase_add_test(tc, a_client_verifies_chain_and_name_without_being_told);
@@ -833,5 +982,7 @@ int main(void)
         keys_of_the_application_are_offered_to_it_with_their_line);
     tcase_add_test(tc, a_file_with_any_byte_wrong_is_refused_or_still_verifies);
     tcase_add_test(tc, any_allocation_of_a_load_and_start_may_fail);
+    tcase_add_test(tc, no_load_and_start_is_done_without_all_its_memory);
+    tcase_add_test(tc, a_refusal_without_memory_is_one);
     return test_main(suite);
 }
