@@ -20,11 +20,12 @@
  */
 
 static int fail_at;             /* 0: never; else the n-th from now on */
+static const char *fail_in = "";        /* of the files with this in the name */
 static int living;              /* blocks that were not freed */
 
-static int fails(void)
+static int fails(const char *file)
 {
-    return fail_at > 0 && --fail_at == 0;
+    return fail_at > 0 && strstr(file, fail_in) != NULL && --fail_at == 0;
 }
 
 static void *living_too(void *block)
@@ -35,18 +36,15 @@ static void *living_too(void *block)
 
 static void *allocate(size_t len, const char *file, int line)
 {
-    (void)file;
     (void)line;
-    return fails() ? NULL : living_too(malloc(len));
+    return fails(file) ? NULL : living_too(malloc(len));
 }
 
 static void *reallocate(void *old, size_t len, const char *file, int line)
 {
-    (void)file;
-    (void)line;
     if (old == NULL)
         return allocate(len, file, line);
-    return fails() ? NULL : realloc(old, len);
+    return fails(file) ? NULL : realloc(old, len);
 }
 
 static void release(void *old, const char *file, int line)
@@ -1248,6 +1246,145 @@ START_TEST(what_an_application_has_set_for_its_buffers_stays)
 }
 END_TEST
 
+/*
+ * Memory that ends in the middle
+ */
+
+/* 1: an allocation has failed since fail_at was set. */
+static int has_failed(void)
+{
+    int failed = fail_at == 0;
+
+    fail_at = 0;
+    return failed;
+}
+
+START_TEST(without_memory_for_its_session_a_layer_sends_nothing_early)
+{
+    SSL_SESSION *session = session_of(test_ssl(1, TLS1_3_VERSION, 1));
+    SSL *client = test_ssl(1, TLS1_3_VERSION, 1);
+    struct peers p;
+
+    ck_assert(SSL_set_session(client, session));
+    start_with(&p, client);
+    fail_in = "ssl_sess.c";
+    fail_at = 1;
+    test_retried(p.a.bio, BIO_write(p.a.bio, "request", 7));
+    ck_assert(has_failed());
+    ck_assert_int_eq(SSL_get_early_data_status(client),
+                     SSL_EARLY_DATA_NOT_SENT);
+    peer_send(&p, &p.a, "request", 7);
+    peer_expect(&p, &p.b, "request", 7, 1);
+    peers_free(&p);
+    SSL_SESSION_free(session);
+}
+END_TEST
+
+/* The n-th buffer for a line that came early. 1: there was memory. */
+static int early_line(SSL_SESSION *session, int n)
+{
+    SSL *client = test_ssl(1, TLS1_3_VERSION, 1);
+    char line[10] = "";
+    struct peers p;
+    int ret, failed;
+
+    ck_assert(SSL_set_session(client, session));
+    start_with(&p, client);
+    ck_assert_int_eq(BIO_write(p.a.bio, "early\n", 6), 6);
+    fail_at = n;
+    ret = BIO_gets(p.b.bio, line, sizeof(line));
+    failed = has_failed();
+    if (failed) {
+        test_failed(p.b.bio, ret, 0);
+        test_depths(p.b.bio, 1, 1);
+    } else {
+        ck_assert_str_eq(line, "early\n");
+    }
+    ERR_clear_error();
+    peers_free(&p);
+    return !failed;
+}
+
+START_TEST(a_line_that_came_early_fails_without_a_buffer)
+{
+    SSL_SESSION *session;
+    int n = 1;
+
+    SSL_CTX_set_options(test_server_ctx(TLS1_3_VERSION, test_name(1), 0),
+                        SSL_OP_NO_ANTI_REPLAY);
+    session = session_of(test_ssl(1, TLS1_3_VERSION, 1));
+    fail_in = "onion_buf.c";
+    while (!early_line(session, n))
+        n++;
+    ck_assert_int_gt(n, 1);
+    SSL_SESSION_free(session);
+}
+END_TEST
+
+/* The layer fails, and nothing goes below it. 1: there was memory. */
+static int follow(int after_a_write, int n)
+{
+    struct peers p;
+    int ret, failed;
+    char byte;
+
+    peers_new(&p, 17408, TLS1_3_VERSION);
+    peers_dive(&p, 1);
+    ck_assert_int_eq(BIO_onion_set_flags(p.a.bio, ONION_FOLLOW), 1);
+    ck_assert_int_eq(BIO_onion_stop_tls(p.b.bio, 0), 0);
+    if (after_a_write) {
+        tap_hold(&tap_of(p.a.tap)->out);
+        test_retried(p.a.bio, BIO_write(p.a.bio, "x", 1));
+        peer_expect_boundary(&p, &p.a, 1);
+        test_depths(p.a.bio, 0, 1);
+        tap_release(&tap_of(p.a.tap)->out);
+    }
+    fail_at = n;
+    ret = after_a_write ? BIO_write(p.a.bio, "x", 1)
+                        : BIO_read(p.a.bio, &byte, 1);
+    failed = has_failed();
+    if (failed) {
+        test_failed(p.a.bio, ret, 0);
+        ck_assert_int_eq(BIO_onion_write_depth(p.a.bio), 1);
+    } else {
+        ck_assert_int_eq(ret, after_a_write);
+        test_depths(p.a.bio, 0, 0);
+    }
+    ERR_clear_error();
+    peers_free(&p);
+    return !failed;
+}
+
+/* i: 0 in the read of the boundary, 1 after a write that waited */
+START_TEST(a_peer_that_cannot_be_followed_is_a_failure)
+{
+    int n = 1;
+
+    fail_in = "onion_buf.c";
+    while (!follow(_i, n))
+        n++;
+    ck_assert_int_gt(n, 1);
+}
+END_TEST
+
+/* There are some in the wire already. */
+START_TEST(more_unread_bytes_than_there_can_be_are_refused)
+{
+    SSL *ssl = test_ssl(1, 0, 1);
+    struct peers p;
+    char byte;
+
+    peers_new(&p, 17408, TLS1_3_VERSION);
+    ck_assert_int_eq(BIO_write(p.b.bio, "abc", 3), 3);
+    ck_assert_int_eq(BIO_read(p.a.bio, &byte, 1), 1);
+    test_refused(BIO_onion_start_tls(p.a.bio, ssl, "x", SIZE_MAX),
+                 ERR_R_MALLOC_FAILURE);
+    SSL_free(ssl);
+    peer_expect(&p, &p.a, "bc", 2, 0);
+    peers_free(&p);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s;
@@ -1325,5 +1462,10 @@ int main(void)
     tc = test_case(s, "memory");
     tcase_add_loop_test(tc, the_first_calls_may_lack_memory, 0, 40);
     tcase_add_test(tc, a_call_that_lacked_memory_keeps_none);
+    tcase_add_test(tc,
+        without_memory_for_its_session_a_layer_sends_nothing_early);
+    tcase_add_test(tc, a_line_that_came_early_fails_without_a_buffer);
+    tcase_add_loop_test(tc, a_peer_that_cannot_be_followed_is_a_failure, 0, 2);
+    tcase_add_test(tc, more_unread_bytes_than_there_can_be_are_refused);
     return test_main(s);
 }
