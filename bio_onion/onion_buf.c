@@ -58,6 +58,7 @@ unsigned char *onion_buf_reserve(ONION_BUF *q, size_t len)
 {
     size_t need = q->len + len;
 
+    /* untested: no queue is so long */
     if (need < len)
         return NULL;
     if (q->off + need > q->cap) {

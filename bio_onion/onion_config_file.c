@@ -43,10 +43,9 @@ static void look(FINDER *f)
     f->found = f->first;
 }
 
+/* len is not 0 */
 static int ends_open(const char *line, int len)
 {
-    if (len == 0)
-        return 0;
     if (line[len - 1] != '\n')
         return 1;
     len -= len > 1 && line[len - 2] == '\r' ? 2 : 1;
@@ -69,13 +68,6 @@ static int finder_gets(BIO *bio, char *out, int size)
     return len;
 }
 
-static long finder_ctrl(BIO *bio, int cmd, long num, void *ptr)
-{
-    FINDER *f = BIO_get_data(bio);
-
-    return f == NULL ? 0 : BIO_ctrl(f->text, cmd, num, ptr);
-}
-
 static int finder_create(BIO *bio)
 {
     BIO_set_init(bio, 1);
@@ -92,7 +84,6 @@ static void make_method(void)
     if (method == NULL)
         return;
     BIO_meth_set_gets(method, finder_gets);
-    BIO_meth_set_ctrl(method, finder_ctrl);
     BIO_meth_set_create(method, finder_create);
 }
 

@@ -126,6 +126,7 @@ int BIO_onion_copy_session_id(BIO *to, BIO *from)
     }
     if (SSL_copy_session_id(to_ssl, from_ssl) > 0)
         return 1;
+    /* untested: OpenSSL cannot make it an SSL of the other's method */
     ONION_raise(ERR_R_SSL_LIB, "copy of a session");
     return 0;
 }

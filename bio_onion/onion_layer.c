@@ -199,6 +199,7 @@ static int adopt_bio(BIO *b, BIO *rbio)
 
     if (next == rbio)
         return 1;
+    /* untested: nobody has so many owners */
     if (!BIO_up_ref(rbio))
         return 0;
     if (next != NULL)

@@ -102,12 +102,14 @@ static int shake_hands(BIO *layer)
         switch (onion_verdict(layer, ret)) {
         case ONION_DONE:
             return handshake_done(layer);
+        /* untested: OpenSSL 3.0 goes on by itself */
         case ONION_AGAIN:
             continue;
         default:
             return -1;
         }
     }
+    /* untested: the same */
     onion_verdict_retry(layer, BIO_FLAGS_READ, 0);
     return -1;
 }
@@ -189,8 +191,6 @@ int onion_session_get(BIO *layer, void *out, int len, int peek)
         return ret;
     if (!ready(layer))
         return -1;
-    if (l->back.len > 0)        /* early data that came meanwhile */
-        return get_back(l, out, len, peek);
     /* A program has closed the SSL by hand: an end, but not one to trust. */
     if ((SSL_get_shutdown(l->ssl) & SSL_RECEIVED_SHUTDOWN) != 0)
         return 0;
