@@ -123,10 +123,12 @@ typedef struct onion_layer_st {
     unsigned blocked : 1;       /* it asked for a retry: flags and reason */
     unsigned ended : 1;         /* it met the end of what is below */
     unsigned broken : 1;        /* it failed */
+    unsigned fed : 1;           /* it read something */
     char broken_why[96];        /* text, valid iff broken */
     int retry_flags;            /* valid iff blocked */
     int retry_reason;           /* valid iff blocked */
 
+    unsigned holds_more : 1;    /* ssl may go on without reading below */
     unsigned flush_owed : 1;    /* a flush below asked for a retry */
     unsigned quiet : 1;         /* read below only what is there already */
 

@@ -110,6 +110,7 @@ static int port_read(BIO *port, char *out, size_t len, size_t *got)
     ret = BIO_read(next, out, onion_pass_length(len));
     if (ret > 0) {
         l->blocked = 0;
+        l->fed = 1;
         *got = (size_t)ret;
         return 1;
     }

@@ -82,6 +82,7 @@ static int handshake_done(BIO *layer)
     if (l->early != NULL && onion_early_finish(layer) <= 0)
         return -1;
     l->handshaken = 1;
+    l->holds_more = SSL_has_pending(l->ssl) != 0;
     l->overhead = overhead(l->ssl);
     if (onion_port_settle(layer))
         return 1;

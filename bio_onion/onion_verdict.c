@@ -19,7 +19,7 @@
 
 void onion_verdict_begin(ONION_LAYER *l)
 {
-    l->blocked = l->broken = 0;
+    l->blocked = l->broken = l->fed = 0;
     /* A program may have turned it on again, by hand. */
     if (SSL_get_read_ahead(l->ssl))
         SSL_set_read_ahead(l->ssl, 0);
@@ -165,6 +165,20 @@ static BIO *awaited_bio(const ONION_LAYER *l)
     return bio != NULL && BIO_should_retry(bio) ? bio : NULL;
 }
 
+/*
+ * An SSL wants to read, and nothing below has told it to wait: it has handled
+ * a record, or another message of the last one. If it has not, it will never
+ * go on: from OpenSSL 3.2 on, this is how it says that it has no memory for a
+ * record. A datagram may be dropped, or kept from before.
+ */
+static ONION_VERDICT again(ONION_LAYER *l)
+{
+    int progress = l->fed || l->holds_more || SSL_is_dtls(l->ssl);
+
+    l->holds_more = SSL_has_pending(l->ssl) != 0;
+    return progress ? ONION_AGAIN : ONION_FAILED;
+}
+
 static ONION_VERDICT judge(BIO *layer)
 {
     ONION_LAYER *l = onion_layer_of(layer);
@@ -183,7 +197,7 @@ static ONION_VERDICT judge(BIO *layer)
         return onion_verdict_retry(layer, BIO_FLAGS_IO_SPECIAL,
                                    BIO_RR_SSL_X509_LOOKUP);
     if (onion_layer_has_port(l))
-        return SSL_want_read(l->ssl) ? ONION_AGAIN : ONION_FAILED;
+        return SSL_want_read(l->ssl) ? again(l) : ONION_FAILED;
     bio = awaited_bio(l);
     if (bio == NULL)
         return ONION_FAILED;
@@ -191,18 +205,19 @@ static ONION_VERDICT judge(BIO *layer)
                                BIO_get_retry_reason(bio));
 }
 
-ONION_VERDICT onion_verdict(BIO *layer, int ret)
+/* The layer is told of it. */
+static ONION_VERDICT carry_out(BIO *layer, ONION_VERDICT v)
 {
-    ONION_VERDICT v;
-
-    if (ret > 0)
-        return ONION_DONE;
-    v = judge(layer);
+    if (v == ONION_CLOSED)
+        return heard_close(layer);
     if (v == ONION_FAILED)
         fail(layer);
-    else if (v == ONION_CLOSED)
-        v = heard_close(layer);
     return v;
+}
+
+ONION_VERDICT onion_verdict(BIO *layer, int ret)
+{
+    return ret > 0 ? ONION_DONE : carry_out(layer, judge(layer));
 }
 
 /*
@@ -222,6 +237,6 @@ ONION_VERDICT onion_verdict_of_write(BIO *layer, int ret)
                             l->broken ? l->broken_why : "cannot write");
         return v;
     }
-    v = onion_verdict(layer, ret);
+    v = carry_out(layer, v);
     return v == ONION_AGAIN ? onion_verdict_retry(layer, BIO_FLAGS_READ, 0) : v;
 }
