@@ -292,6 +292,66 @@ START_TEST(a_port_answers_for_what_lies_below_its_layer)
 }
 END_TEST
 
+/* What concerns a chain is not for what lies below, not even for DTLS. */
+START_TEST(a_port_of_dtls_passes_on_what_concerns_datagrams)
+{
+    SSL_CTX *ctx = SSL_CTX_new(DTLS_client_method());
+    BIO *layer = BIO_new_onion(ctx, 1), *tap = tap_new(), *port;
+    static const int kept[] = {
+        BIO_CTRL_PUSH, BIO_CTRL_POP, BIO_CTRL_DUP, BIO_CTRL_RESET
+    };
+    int before, i;
+    SSL *ssl;
+
+    BIO_push(layer, tap);
+    BIO_get_ssl(layer, &ssl);
+    port = SSL_get_rbio(ssl);
+    for (i = 0; i < 4; i++) {
+        before = tap_of(tap)->ctrls[kept[i]];
+        ck_assert_int_eq((int)BIO_ctrl(port, kept[i], 0, NULL), 0);
+        ck_assert_int_eq(tap_of(tap)->ctrls[kept[i]], before);
+    }
+    before = tap_of(tap)->ctrls[BIO_CTRL_DGRAM_QUERY_MTU];
+    BIO_ctrl(port, BIO_CTRL_DGRAM_QUERY_MTU, 0, NULL);
+    ck_assert_int_eq(tap_of(tap)->ctrls[BIO_CTRL_DGRAM_QUERY_MTU], before + 1);
+    BIO_free_all(layer);
+    SSL_CTX_free(ctx);
+}
+END_TEST
+
+static long reset_by_peer(BIO *b, int oper, const char *argp, size_t len,
+                          int argi, long argl, int ret, size_t *processed)
+{
+    (void)b;
+    (void)argp;
+    (void)len;
+    (void)argi;
+    (void)argl;
+    (void)processed;
+    if (oper != (BIO_CB_WRITE | BIO_CB_RETURN))
+        return ret;
+    errno = ECONNRESET;
+    return -1;
+}
+
+START_TEST(a_layer_alone_says_why_its_transport_failed)
+{
+    BIO *layer = BIO_new_onion(test_client_ctx(0, 0), 1), *half, *other;
+    const char *text;
+    int flags;
+
+    ck_assert(BIO_new_bio_pair(&half, 0, &other, 0));
+    BIO_set_callback_ex(half, reset_by_peer);
+    BIO_push(layer, half);
+    ck_assert_int_eq((int)BIO_do_handshake(layer), -1);
+    ERR_peek_last_error_data(&text, &flags);
+    ck_assert_ptr_nonnull(strstr(text, strerror(ECONNRESET)));
+    test_failed(layer, -1, ONION_R_TRANSPORT_FAILED);
+    BIO_free_all(layer);
+    BIO_free(other);
+}
+END_TEST
+
 /* i: 0 layer alone, 1 in a stack */
 START_TEST(a_layer_without_an_ssl_has_nothing_to_close_or_read)
 {
@@ -1402,6 +1462,8 @@ int main(void)
     tcase_add_test(tc, a_wire_whose_transport_was_popped_says_so);
     tcase_add_test(tc, an_ssl_over_nothing_fails_and_does_not_wait);
     tcase_add_test(tc, a_port_answers_for_what_lies_below_its_layer);
+    tcase_add_test(tc, a_port_of_dtls_passes_on_what_concerns_datagrams);
+    tcase_add_test(tc, a_layer_alone_says_why_its_transport_failed);
     tcase_add_loop_test(tc, a_layer_without_an_ssl_has_nothing_to_close_or_read,
                         0, 2);
     tc = test_case(s, "own bios");
