@@ -17,8 +17,19 @@ mkdir "$site"
 } >"$site/large"
 openssl x509 -in "$certs/ca.pem" -outform DER -out "$site/small"
 
+# As they are served. Newer versions take no text for DER, and openssl s_server
+# calls all of it text that does not say what it is.
+mkdir "$site/served"
+for file in large small; do
+    {
+        printf 'HTTP/1.0 200 ok\r\nContent-type: application/pkix-cert\r\n'
+        printf '\r\n'
+        cat "$site/$file"
+    } >"$site/served/$file"
+done
+
 in_site() {
-    cd "$site" && exec "$@"
+    cd "$site/served" && exec "$@"
 }
 
 # start_stunnel NAME CONNECT CERTIFICATE: in front of the port CONNECT. Sets
@@ -85,7 +96,7 @@ every_way() {
     done
 }
 
-background "$tmp/s_server.log" in_site openssl s_server -WWW \
+background "$tmp/s_server.log" in_site openssl s_server -HTTP \
     -accept 127.0.0.1:0 -cert "$certs/inner.example.pem" \
     -key "$certs/inner.example.key"
 wait_for 20 grep -q '^ACCEPT ' "$tmp/s_server.log" || exit 99
