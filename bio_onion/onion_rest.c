@@ -15,14 +15,15 @@
 
 #include <time.h>
 #include "onion_local.h"
+#include "onion_openssl.h"
 
 /* Reads and writes in a second. */
 #define BUSY_TURNS 32
 
-/* From OpenSSL 3.2 on SSL_free() cleanses no buffer; each record has to be. */
+/* Where SSL_free() cleanses no buffer each record has to be. */
 int onion_rest_frees_clean(void)
 {
-    return OpenSSL_version_num() < 0x30200000L;
+    return ONION_SSL_FREES_CLEAN;
 }
 
 /*

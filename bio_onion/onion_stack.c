@@ -9,6 +9,7 @@
 
 #include <string.h>
 #include "onion_local.h"
+#include "onion_openssl.h"
 
 static int stack_type;
 
@@ -171,13 +172,10 @@ static BIO *begin_read(BIO *b)
     return onion_chain_read_top(b);
 }
 
-/*
- * BIO_read() of OpenSSL 4.0 makes -1 of a 0 that is not an end: it asks for
- * the end at once, before the application can. A boundary is a 0.
- */
+/* A boundary is a 0, and must stay one. */
 static void tell_boundary(BIO *b)
 {
-    onion_stack_of(b)->tells_boundary = OpenSSL_version_num() >= 0x40000000L;
+    onion_stack_of(b)->tells_boundary = ONION_READ_ASKS_FOR_END;
 }
 
 static int stack_read(BIO *b, char *out, size_t len, size_t *got)

@@ -16,6 +16,7 @@
 
 #include <string.h>
 #include "onion_local.h"
+#include "onion_openssl.h"
 
 void onion_verdict_begin(ONION_LAYER *l)
 {
@@ -118,11 +119,10 @@ ONION_VERDICT onion_verdict_retry(BIO *layer, int flags, int reason)
     return ONION_RETRY;
 }
 
-/* From OpenSSL 3.2 on a close_notify of TLS 1.3 is pending itself, for good. */
 static int has_read_past(const SSL *ssl)
 {
-    return (SSL_version(ssl) < TLS1_3_VERSION
-            || OpenSSL_version_num() < 0x30200000L) && SSL_has_pending(ssl);
+    return (SSL_version(ssl) < TLS1_3_VERSION || !ONION_CLOSE_IS_PENDING)
+        && SSL_has_pending(ssl);
 }
 
 /* A session is closed by what was read just now, after the handshake. */
