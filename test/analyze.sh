@@ -23,6 +23,13 @@ finding() {
     bad=1
 }
 
+package_of() {
+    case $1 in
+    scan-build) echo clang-tools ;;
+    *) echo "$1" ;;
+    esac
+}
+
 # each COMMAND...: runs it on each file; fails if it says anything.
 each() {
     # shellcheck disable=SC2086 # words and patterns are meant
@@ -70,7 +77,7 @@ run_shellcheck() {
 
 for tool in ${ANALYZERS:-gcc scan-build clang-tidy cppcheck shellcheck}; do
     command -v "$tool" >/dev/null || {
-        finding "$tool is missing"
+        finding "$tool is missing, of the package $(package_of "$tool")"
         continue
     }
     echo "analyze: $tool"
