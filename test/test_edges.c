@@ -653,6 +653,7 @@ START_TEST(a_transport_that_connects_is_waited_for)
     test_retried(p.a.bio, BIO_read(p.a.bio, &byte, 1));
     ck_assert(BIO_should_io_special(p.a.bio));
     ck_assert_int_eq(BIO_get_retry_reason(p.a.bio), BIO_RR_CONNECT);
+    ck_assert_int_eq(tap_of(p.a.tap)->in.calls, 0);
     test_retried(p.a.bio, BIO_gets(p.a.bio, &byte, 2) > 0 ? 1 : -1);
     peers_free(&p);
 }
