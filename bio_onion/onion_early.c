@@ -35,6 +35,7 @@ struct onion_early_st {
     /* a client */
     ONION_BUF saved;        /* all that was taken */
     size_t sent;            /* so much of it was sent */
+    size_t sending;         /* what follows, of a write to be repeated */
     size_t room;            /* what may still be taken */
 
     /* a server */
@@ -169,7 +170,11 @@ static int write_early(SSL *ssl, const void *in, size_t len, size_t *n)
     return ret;
 }
 
-/* Sends what was taken: 1, or -1 with retry or failure. */
+/*
+ * Sends what was taken: 1, or -1 with retry or failure. OpenSSL says of a write
+ * that it repeats only to flush that all it is given was sent: what was taken
+ * meanwhile is for the next.
+ */
 static int client_push(BIO *layer)
 {
     ONION_LAYER *l = onion_layer_of(layer);
@@ -178,12 +183,14 @@ static int client_push(BIO *layer)
     int ret;
 
     while (e->sent < e->saved.len) {
+        if (e->sending == 0)
+            e->sending = e->saved.len - e->sent;
         onion_verdict_begin(l);
-        ret = write_early(l->ssl, e->saved.data + e->sent,
-                          e->saved.len - e->sent, &n);
+        ret = write_early(l->ssl, e->saved.data + e->sent, e->sending, &n);
         if (onion_verdict_of_write(layer, ret) != ONION_DONE)
             return -1;
         e->sent += n;
+        e->sending = 0;
     }
     return 1;
 }

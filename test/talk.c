@@ -143,17 +143,16 @@ static int edit_read(BIO *b, char *out, int len)
         return e->edit.kind == EDIT_END ? 0 : -1;
     if (e->out_len > 0)
         return edit_give(e, out, len);
-    n = BIO_read(BIO_next(b), out, edit_allow(e, len));
-    if (n <= 0) {
-        BIO_copy_next_retry(b);
-        return n;
-    }
-    for (i = 0; i < n; i++)
-        edit_byte(e, (unsigned char)out[i]);
-    if (e->out_len > 0)
-        return edit_give(e, out, len);
-    BIO_set_retry_read(b);
-    return -1;
+    do {
+        n = BIO_read(BIO_next(b), out, edit_allow(e, len));
+        if (n <= 0) {
+            BIO_copy_next_retry(b);
+            return n;
+        }
+        for (i = 0; i < n; i++)
+            edit_byte(e, (unsigned char)out[i]);
+    } while (e->out_len == 0);
+    return edit_give(e, out, len);
 }
 
 static int edit_write(BIO *b, const char *in, int len)

@@ -899,6 +899,29 @@ START_TEST(a_write_that_is_repeated_counts_once_against_the_limit)
 }
 END_TEST
 
+/* OpenSSL takes all that it is given when it only waits for a flush as sent. */
+START_TEST(what_follows_a_flush_that_waits_is_not_lost)
+{
+    struct run r;
+
+    run_new(&r, 2, ONION_EARLY | ONION_EARLY_DATA | ONION_GATHER);
+    r.request = (const char *)test_bytes(5000);
+    r.len = 5000;
+    learn(&r);
+    r.kind[1] = FULL;
+    open_ends(&r);
+    start(&r);
+    r.piece = 1;
+    ask(&r);
+    test_retried(r.a.bio, (int)BIO_flush(r.a.bio));
+    r.piece = 0;
+    go_on(&r);
+    ck_assert_int_eq(status(&r, 2), SSL_EARLY_DATA_ACCEPTED);
+    ck_assert_uint_eq(r.got, r.len);
+    run_over(&r);
+}
+END_TEST
+
 /*
  * Sessions that are not to be used
  */
@@ -1323,6 +1346,7 @@ int main(void)
               0, 2);
     test_loop(tc, a_limit_holds_for_writes_of_a_byte_too, 0, 8);
     tcase_add_test(tc, a_write_that_is_repeated_counts_once_against_the_limit);
+    tcase_add_test(tc, what_follows_a_flush_that_waits_is_not_lost);
     test_loop(tc, what_came_early_waits_for_its_reader, 0, 12);
     test_loop(tc, what_is_written_after_a_read_waits_for_the_handshake, 0, 12);
     test_loop(tc, early_data_over_a_full_handshake_waits_for_a_read, 0, 3);
