@@ -15,6 +15,12 @@ deb=$2
 source=$(basename "$archive" .tar.gz)
 version=${source##*-}
 
+for needed in dpkg-buildpackage:dpkg-dev dh:debhelper lintian:lintian; do
+    command -v "${needed%:*}" >/dev/null || {
+        echo "make deb: no ${needed%:*}; it is in the package ${needed#*:}" >&2
+        exit 1
+    }
+done
 mkdir "$deb"
 cp "$archive" "$deb/bio-onion_$version.orig.tar.gz"
 cd "$deb"
@@ -30,6 +36,7 @@ sed -e "s/UPSTREAM/$version/" \
     bio_onion/debian/changelog.in >debian/changelog
 {
     echo 'libbio_onion.so.0 libbio-onion0 #MINVER#'
+    echo '* Build-Depends-Package: libbio-onion-dev'
     sed "s/.*/ &@Base $version/" bio_onion/bio_onion.sym
 } >debian/libbio-onion0.symbols
 # The tests are those of the archive, see make distcheck.
