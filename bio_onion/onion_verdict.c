@@ -167,14 +167,18 @@ static BIO *awaited_bio(const ONION_LAYER *l)
 
 /*
  * An SSL wants to read, and nothing below has told it to wait: it has handled
- * a record, or another message of the last one. If it has not, it will never
- * go on: from OpenSSL 3.2 on, this is how it says that it has no memory for a
- * record. A datagram may be dropped, or kept from before.
+ * a record, or another message of the last one. From OpenSSL 3.2 on, one that
+ * is no record, or has no memory for it, ends like that too: with an error, in
+ * a handshake, which OpenSSL begins with an empty queue; and without reading,
+ * at the next call. A datagram may be dropped, or kept from before.
  */
 static ONION_VERDICT again(ONION_LAYER *l)
 {
     int progress = l->fed || l->holds_more || SSL_is_dtls(l->ssl);
 
+    if (SSL_in_init(l->ssl)
+        && ERR_GET_LIB(ERR_peek_last_error()) == ERR_LIB_SSL)
+        progress = 0;
     l->holds_more = SSL_has_pending(l->ssl) != 0;
     return progress ? ONION_AGAIN : ONION_FAILED;
 }

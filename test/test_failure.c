@@ -693,6 +693,25 @@ START_TEST(a_peer_that_is_not_tls_fails_the_handshake)
 }
 END_TEST
 
+/* That is all that the client says before it waits for an answer. */
+START_TEST(a_request_in_the_clear_fails_the_handshake_and_is_named)
+{
+    const char *data = "";
+    int flags;
+
+    stack = stock_pair(&s, 70000, &tap);
+    BIO_onion_start_tls(stack, test_ssl(0, 0, 1), NULL, 0);
+    stock_write(&s, 0, "GET / HTTP/1.0\r\n\r\n", 18);
+    ck_assert_int_le((int)BIO_do_handshake(stack), 0);
+    ERR_peek_last_error_data(&data, &flags);
+    ck_assert_ptr_nonnull(strstr(data, "http request"));
+    test_failed_at(stack, BIO_do_handshake(stack) == 1,
+                   ONION_R_HANDSHAKE_FAILED, 1);
+    stays_failed(stack, tap, 1);
+    stock_down();
+}
+END_TEST
+
 /*
  * The error queue
  */
@@ -958,6 +977,7 @@ static void handshakes(Suite *suite)
               0, 6);
     tcase_add_test(tc, peers_that_share_no_version_fail);
     test_loop(tc, a_peer_that_is_not_tls_fails_the_handshake, 0, 2);
+    tcase_add_test(tc, a_request_in_the_clear_fails_the_handshake_and_is_named);
 }
 
 static void queue(Suite *suite)
