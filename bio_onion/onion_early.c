@@ -25,6 +25,8 @@
 #define SAVED_MAX (64 * 1024)
 /* Of a record; an OpenSSL server that skips early data counts it too. */
 #define RECORD_ADDS 17
+/* Behind a HelloRetryRequest it skips no record that is longer than plain. */
+#define RECORD_MAX (SSL3_RT_MAX_PLAIN_LENGTH - RECORD_ADDS)
 
 struct onion_early_st {
     unsigned data : 1;      /* that of the application may go early */
@@ -149,8 +151,8 @@ static size_t fits(const struct onion_early_st *e, size_t len)
 {
     size_t most = e->room > RECORD_ADDS ? e->room - RECORD_ADDS : 0;
 
-    if (most > SSL3_RT_MAX_PLAIN_LENGTH)
-        most = SSL3_RT_MAX_PLAIN_LENGTH;
+    if (most > RECORD_MAX)
+        most = RECORD_MAX;
     return len < most ? len : most;
 }
 
@@ -185,6 +187,8 @@ static int client_push(BIO *layer)
     while (e->sent < e->saved.len) {
         if (e->sending == 0)
             e->sending = e->saved.len - e->sent;
+        if (e->sending > RECORD_MAX)
+            e->sending = RECORD_MAX;
         onion_verdict_begin(l);
         ret = write_early(l->ssl, e->saved.data + e->sent, e->sending, &n);
         if (onion_verdict_of_write(layer, ret) != ONION_DONE)

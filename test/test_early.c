@@ -899,6 +899,24 @@ START_TEST(a_write_that_is_repeated_counts_once_against_the_limit)
 }
 END_TEST
 
+/* An OpenSSL server skips no record that is longer than one in the clear. */
+START_TEST(a_full_record_that_a_hello_retry_request_meets_is_skipped)
+{
+    struct run r;
+
+    run_new(&r, 1, ONION_EARLY | ONION_EARLY_DATA);
+    r.request = (const char *)test_bytes(30000);
+    r.len = 30000;
+    r.limit = 40000;
+    learn(&r);
+    r.kind[1] = RETRY;
+    converse(&r);
+    ck_assert_int_eq(status(&r, 1), SSL_EARLY_DATA_REJECTED);
+    ck_assert_uint_eq(r.got, r.len);
+    run_over(&r);
+}
+END_TEST
+
 /* OpenSSL takes all that it is given when it only waits for a flush as sent. */
 START_TEST(what_follows_a_flush_that_waits_is_not_lost)
 {
@@ -1347,6 +1365,8 @@ int main(void)
     test_loop(tc, a_limit_holds_for_writes_of_a_byte_too, 0, 8);
     tcase_add_test(tc, a_write_that_is_repeated_counts_once_against_the_limit);
     tcase_add_test(tc, what_follows_a_flush_that_waits_is_not_lost);
+    tcase_add_test(tc,
+                   a_full_record_that_a_hello_retry_request_meets_is_skipped);
     test_loop(tc, what_came_early_waits_for_its_reader, 0, 12);
     test_loop(tc, what_is_written_after_a_read_waits_for_the_handshake, 0, 12);
     test_loop(tc, early_data_over_a_full_handshake_waits_for_a_read, 0, 3);
