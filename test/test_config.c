@@ -743,7 +743,8 @@ static int living;              /* blocks that were not freed */
 
 static int fails(const char *file)
 {
-    return armed && strstr(file, only) != NULL && ++count == fail_at;
+    return armed && file != NULL && strstr(file, only) != NULL
+        && ++count == fail_at;
 }
 
 static void *allocate(size_t size, const char *file, int line)

@@ -25,7 +25,8 @@ static int living;              /* blocks that were not freed */
 
 static int fails(const char *file)
 {
-    return fail_at > 0 && strstr(file, fail_in) != NULL && --fail_at == 0;
+    return fail_at > 0 && file != NULL && strstr(file, fail_in) != NULL
+        && --fail_at == 0;
 }
 
 static void *living_too(void *block)
