@@ -412,6 +412,29 @@ START_TEST(requests_to_renegotiate_do_not_hold_a_read)
 }
 END_TEST
 
+/* RFC 8446, 5.1: messages may share a record. OpenSSL hands over one a call. */
+START_TEST(tickets_of_one_record_are_all_taken)
+{
+    static const unsigned char ticket[20] = {
+        4, 0, 0, 16, 0, 0, 1, 0, 1, 2, 3, 4, 1, 'n', 0, 2, 't', 'k', 0, 0
+    };
+    unsigned char content[10 * sizeof(ticket)], out[2 * RECORD_ROOM + 300];
+    struct record_maker m;
+    char in[2];
+    size_t n;
+
+    for (n = 0; n < 10; n++)
+        memcpy(content + n * sizeof(ticket), ticket, sizeof(ticket));
+    set_up(1, TLS1_3_VERSION);
+    record_maker(&m, s.ssl[1], 0);
+    n = record_make(&m, SSL3_RT_HANDSHAKE, content, sizeof(content), out);
+    n += record_make(&m, SSL3_RT_APPLICATION_DATA, "x", 1, out + n);
+    stock_write(&s, 0, out, n);
+    ck_assert_int_eq(read_once(in, sizeof(in)), 1);
+    tear_down();
+}
+END_TEST
+
 static void allowed(Suite *suite)
 {
     TCase *tc = test_case(suite, "bounded");
@@ -419,6 +442,7 @@ static void allowed(Suite *suite)
     sweep_timeout(tc);
     tcase_add_loop_test(tc, key_updates_do_not_hold_a_read, 0, 2);
     tcase_add_test(tc, tickets_do_not_hold_a_read);
+    tcase_add_test(tc, tickets_of_one_record_are_all_taken);
     tcase_add_loop_test(tc, records_of_one_byte_are_read_one_by_one, 0, 4);
     tcase_add_loop_test(tc, empty_records_between_data_do_not_hold_a_read, 0,
                         4);
