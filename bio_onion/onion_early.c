@@ -185,10 +185,9 @@ static int client_push(BIO *layer)
     int ret;
 
     while (e->sent < e->saved.len) {
+        n = e->saved.len - e->sent;
         if (e->sending == 0)
-            e->sending = e->saved.len - e->sent;
-        if (e->sending > RECORD_MAX)
-            e->sending = RECORD_MAX;
+            e->sending = n < RECORD_MAX ? n : RECORD_MAX;
         onion_verdict_begin(l);
         ret = write_early(l->ssl, e->saved.data + e->sent, e->sending, &n);
         if (onion_verdict_of_write(layer, ret) != ONION_DONE)

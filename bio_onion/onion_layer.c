@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 #include "onion_local.h"
+#include "onion_openssl.h"
 
 int onion_layer_type;
 
@@ -89,7 +90,7 @@ static void release_ssl(BIO *b)
 
     if (l->ssl != NULL && BIO_get_shutdown(b)) {
         onion_session_farewell(b);
-        if (onion_rest_frees_clean())
+        if (ONION_SSL_FREES_CLEAN)
             SSL_set_options(l->ssl, SSL_OP_CLEANSE_PLAINTEXT);
         SSL_free(l->ssl);
     } else if (l->ssl != NULL) {

@@ -356,8 +356,6 @@ void onion_stop_farewell(BIO *stack);
 void onion_rest_turn(BIO *stack);
 /* A layer is new in the stack. */
 void onion_rest_begin(BIO *stack, BIO *layer);
-/* Whether an SSL that is freed takes SSL_OP_CLEANSE_PLAINTEXT to heart. */
-int onion_rest_frees_clean(void);
 
 /*
  * onion_event.c: the callback.

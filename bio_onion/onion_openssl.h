@@ -13,7 +13,7 @@
 
 # include <openssl/ssl.h>
 
-/* SSL_free() cleanses the buffers of the records. */
+/* SSL_free() cleanses the buffers of records; else each record has to be. */
 # define ONION_SSL_FREES_CLEAN      (OpenSSL_version_num() < 0x30200000L)
 /* A close_notify of TLS 1.3 is pending itself, for good: SSL_has_pending(). */
 # define ONION_CLOSE_IS_PENDING     (OpenSSL_version_num() >= 0x30200000L)

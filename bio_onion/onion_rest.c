@@ -20,12 +20,6 @@
 /* Reads and writes in a second. */
 #define BUSY_TURNS 32
 
-/* Where SSL_free() cleanses no buffer each record has to be. */
-int onion_rest_frees_clean(void)
-{
-    return ONION_SSL_FREES_CLEAN;
-}
-
 /*
  * An SSL frees what is empty at the end of a record, or keeps it. From OpenSSL
  * 3.2 on what clears a mode does not tell the record layer, but what sets one
@@ -36,7 +30,7 @@ static void set_release(const ONION_LAYER *l, int busy)
     if (l->rests && busy) {
         SSL_clear_mode(l->ssl, SSL_MODE_RELEASE_BUFFERS);
         SSL_set_mode(l->ssl, 0);
-        if (onion_rest_frees_clean())
+        if (ONION_SSL_FREES_CLEAN)
             SSL_clear_options(l->ssl, SSL_OP_CLEANSE_PLAINTEXT);
     } else if (l->rests) {
         SSL_set_mode(l->ssl, SSL_MODE_RELEASE_BUFFERS);
