@@ -151,13 +151,15 @@ listens_or_ends() {
 
 # With -D the server is our child, and strace is its.
 server_run() {
+    # Here and now: what is said below must not be that of the last one.
+    : >"$tmp/server.log"
     # shellcheck disable=SC2086 # words are meant
     strace -D -qq -o "$tmp/trace" -e signal=none "$@" "$server" \
         -accept 127.0.0.1:0 -echo -timeout 20 $outer $inner \
         >"$tmp/server.log" 2>&1 &
     traced=$!
     served=0
-    wait_for 40 listens_or_ends
+    wait_for 40 listens_or_ends || return 1
     server_address=$(sed -n 's/^ACCEPT //p' "$tmp/server.log")
     if [ -z "$server_address" ]; then
         has_said_why

@@ -160,6 +160,7 @@ stop_background "$pid"
 # status and peer_status.
 talks() {
     at=$tmp/$1.$2
+    : >"$at.peer"               # which an earlier one may have written to
     # shellcheck disable=SC2086 # words are meant
     test/fault_peer server "$2" "$1" ${outer% *} ${outer#* } "$at.tool" \
         >"$at.peer" 2>&1 &

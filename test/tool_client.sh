@@ -70,6 +70,9 @@ session() {
     mkfifo "$tmp/lines"
     # For reading too, or this would wait for a client that has ended already.
     exec 3<>"$tmp/lines"
+    # Here and now, for type_lines counts what is in them.
+    : >"$tmp/out"
+    : >"$tmp/err"
     timeout 60 "$client" "$@" <"$tmp/lines" >"$tmp/out" 2>"$tmp/err" 3>&- &
     session=$!
     tap_pids="$tap_pids $session"

@@ -65,6 +65,8 @@ says() {
 talk() {
     rm -f "$tmp/typed"
     mkfifo "$tmp/typed"
+    : >"$tmp/came"
+    : >"$tmp/client.log"
     timeout 60 "$client" -connect "$at" -starttls ftp -crlf "-tls$1" \
         -require_depth 0 -CAfile "$certs/ca.pem" -servername outer.example \
         <"$tmp/typed" >"$tmp/came" 2>"$tmp/client.log" &
