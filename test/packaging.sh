@@ -28,7 +28,9 @@ expected() {
     echo "$libdir/libbio_onion.la"
     ! built build_old_libs || echo "$libdir/libbio_onion.a"
     ! built build_libtool_libs || echo "$libdir/libbio_onion.so"
-    sed -n 's/^dist_man_MANS.* \([^ ]*\.[1-9]\)$/\1/p' "$srcdir/Makefile.am"
+    sed -n 's/^dist_man_MANS.* \([^ ]*\.[1-9]\)$/\1/p' "$srcdir/Makefile.am" |
+        grep -v '\.3$'
+    sed "s|.*|$mandir/man3/&.3|" "$srcdir/bio_onion/bio_onion.sym"
     if [ "${tools_installed:-yes}" = yes ]; then
         echo "$bindir/onion_client"
         echo "$bindir/onion_server"
@@ -44,6 +46,14 @@ as_installed() {
 is_all_there() {
     files | sed 's/\(\.so\)\.[0-9.]*$/\1/' | uniq >"$tmp/files"
     expected | as_installed | diff - "$tmp/files"
+}
+
+# As man(1) looks for it: by the name of a file.
+each_function_has_its_page() {
+    while read -r name; do
+        grep -qx "\.Nm $name\( ,\)\{0,1\}" "$root$mandir/man3/$name.3" ||
+            return 1
+    done <"$srcdir/bio_onion/bio_onion.sym"
 }
 
 nothing_is_left() {
@@ -157,6 +167,7 @@ programs() {
 
 check 'make install goes where DESTDIR says' make_there install
 check 'it installs the files of the list, and no others' is_all_there
+check 'a page is found by the name of each function' each_function_has_its_page
 
 : "${CXX:=c++}"
 if have "${PKG_CONFIG%% *}"; then
