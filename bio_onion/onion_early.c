@@ -48,15 +48,11 @@ struct onion_early_st {
 int onion_early_start(BIO *layer, int data)
 {
     ONION_LAYER *l = onion_layer_of(layer);
-    SSL *ssl = l->ssl;
 
     l->early = OPENSSL_zalloc(sizeof(*l->early));
     if (l->early == NULL)
         return 0;
     l->early->data = data != 0;
-    /* What its tickets promise to read, it reads. */
-    if (SSL_get_recv_max_early_data(ssl) < SSL_get_max_early_data(ssl))
-        SSL_set_recv_max_early_data(ssl, SSL_get_max_early_data(ssl));
     return 1;
 }
 

@@ -42,13 +42,16 @@ static int refuse(BIO *stack, SSL *ssl, const void *unread, size_t unread_len)
 
 /*
  * In a stack no layer renegotiates: a renegotiation would make a write wait
- * for a read, and TLS 1.3 has none.
+ * for a read, and TLS 1.3 has none. A server reads the early data that its
+ * tickets have promised to read; without ONION_EARLY it skips that.
  */
 static void prepare(SSL *ssl)
 {
     SSL_set_options(ssl, SSL_OP_NO_RENEGOTIATION);
     SSL_clear_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE
                         | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    if (SSL_get_recv_max_early_data(ssl) < SSL_get_max_early_data(ssl))
+        SSL_set_recv_max_early_data(ssl, SSL_get_max_early_data(ssl));
 }
 
 static int set_early(BIO *stack, BIO *layer)

@@ -942,6 +942,24 @@ START_TEST(a_full_record_that_a_hello_retry_request_meets_is_skipped)
 }
 END_TEST
 
+/* Its tickets have promised more than OpenSSL skips unless it is told. */
+START_TEST(a_server_without_the_flag_skips_what_its_tickets_allow)
+{
+    struct run r;
+
+    run_new(&r, 1, ONION_EARLY | ONION_EARLY_DATA);
+    r.request = (const char *)test_bytes(30000);
+    r.len = 30000;
+    r.limit = 40000;
+    learn(&r);
+    r.flags[1] = 0;
+    converse(&r);
+    ck_assert_int_eq(status(&r, 1), SSL_EARLY_DATA_REJECTED);
+    ck_assert_uint_eq(r.got, r.len);
+    run_over(&r);
+}
+END_TEST
+
 /*
  * Sessions that are not to be used
  */
@@ -1372,6 +1390,7 @@ int main(void)
     test_loop(tc, what_came_early_waits_for_its_reader, 0, 12);
     test_loop(tc, what_is_written_after_a_read_waits_for_the_handshake, 0, 12);
     test_loop(tc, early_data_over_a_full_handshake_waits_for_a_read, 0, 3);
+    tcase_add_test(tc, a_server_without_the_flag_skips_what_its_tickets_allow);
     tcase_add_test(tc, a_layer_is_not_done_before_the_one_that_carries_it);
     tcase_add_test(tc, a_layer_fails_with_the_one_that_carries_it);
     tc = test_case(s, "sessions");

@@ -335,6 +335,9 @@ static SSL *server_ssl(int layer)
     SSL_set_options(ssl, SSL_OP_NO_ANTI_REPLAY);
     SSL_set_max_early_data(ssl, kind == REJECT ? 0
                                                : (uint32_t)limits[w.limit]);
+    /* As a server has to that allows none any more, and did. */
+    if (kind == REJECT)
+        SSL_set_recv_max_early_data(ssl, (uint32_t)limits[w.limit]);
     if (kind == RETRY)
         FUZZ_MUST(SSL_set1_groups_list(ssl, "P-384"), "a group");
     return ssl;
