@@ -89,20 +89,16 @@ BIO *onion_chain_failed(BIO *stack)
  */
 int onion_chain_fit(BIO *top)
 {
-    size_t room = SSL3_RT_MAX_PLAIN_LENGTH, fits;
+    size_t room = SSL3_RT_MAX_PLAIN_LENGTH;
     BIO *b, *next;
 
     if (!onion_layer_is(top))
         return 0;
     for (b = top; (next = onion_layer_find(BIO_next(b))) != NULL; b = next)
         room -= (size_t)onion_layer_of(b)->overhead;
-    fits = room;
     for (b = top; b != NULL; b = next) {
-        ONION_LAYER *l = onion_layer_of(b);
-
         next = onion_layer_find(BIO_next(b));
-        fits += (size_t)l->overhead;
-        l->room_below = next != NULL ? fits : 0;
+        onion_layer_of(b)->room_below = next != NULL ? room : 0;
     }
     return (int)room;
 }

@@ -860,6 +860,20 @@ START_TEST(a_stale_reason_is_not_taken_for_this_one)
 }
 END_TEST
 
+START_TEST(the_reason_of_a_transport_is_told)
+{
+    BIO *layer = BIO_push(BIO_new(BIO_f_onion()), BIO_new(BIO_s_socket()));
+    const char *text;
+
+    BIO_set_ssl(layer, test_ssl(1, TLS1_3_VERSION, 1), BIO_CLOSE);
+    ck_assert_int_le((int)BIO_do_handshake(layer), 0);
+    ERR_peek_last_error_data(&text, NULL);
+    ck_assert_ptr_nonnull(strstr(text, "uninitialized"));
+    test_failed_at(layer, -1, ONION_R_TRANSPORT_FAILED, 1);
+    BIO_free_all(layer);
+}
+END_TEST
+
 START_TEST(a_handshake_leaves_nothing_in_the_queue)
 {
     struct pair t = pair_new();
@@ -988,6 +1002,7 @@ static void queue(Suite *suite)
     test_loop(tc, a_stale_entry_changes_no_start_or_stop, 0, 2);
     test_loop(tc, a_transport_that_litters_changes_nothing, 0, 4);
     test_loop(tc, a_stale_reason_is_not_taken_for_this_one, 0, 2);
+    tcase_add_test(tc, the_reason_of_a_transport_is_told);
     tcase_add_test(tc, a_handshake_leaves_nothing_in_the_queue);
     test_loop(tc, a_close_that_is_set_by_hand_is_no_boundary, 0, 2);
     tcase_add_test(tc, the_newest_entry_is_ours_though_there_are_others);
