@@ -332,10 +332,11 @@ static int tell(CLIENT *c)
 
 int main(int argc, char **argv)
 {
-    static CLIENT client = { .fd = -1 };
+    static CLIENT client;
     ARGUMENTS arguments = { .require_depth = -1 };
     int result;
 
+    client.fd = -1;
     report_program("onion_client");
     net_ignore_sigpipe();
     /* What is closed has nothing to read, and cannot be written to. */
