@@ -1,6 +1,6 @@
 #!/bin/sh
 # deb.sh DIRECTORY - what make deb has left there: the packages hold what they
-# are to hold, and a program in C is built with what they unpack, and works.
+# are to hold, and programs in C and C++ are built with what they unpack.
 #
 # SPDX-License-Identifier: Apache-2.0
 
@@ -32,20 +32,46 @@ unpack() {
     done
 }
 
+# build COMPILER FILE: a program that finds all it needs in the packages.
+build() {
+    "$1" "$2" -o "$tmp/program" -I"$tmp/root/usr/include" \
+        -L"$tmp/root/$lib" -lbio_onion -lssl -lcrypto
+}
+
+run() {
+    LD_LIBRARY_PATH=$tmp/root/$lib "$@"
+}
+
+# Without arguments it does nothing.
 works() {
-    ${CC:-cc} "$tmp/root/usr/share/doc/libbio-onion-dev/examples/two_layers.c" \
-        -o "$tmp/two_layers" -I"$tmp/root/usr/include" -L"$tmp/root/$lib" \
-        -lbio_onion -lssl -lcrypto || return 1
-    # Without arguments it does nothing.
-    LD_LIBRARY_PATH=$tmp/root/$lib "$tmp/two_layers"
-    [ $? -eq 2 ] &&
-        LD_LIBRARY_PATH=$tmp/root/$lib "$tmp/root/usr/bin/onion_client" -help
+    build "${CC:-cc}" \
+        "$tmp/root/usr/share/doc/libbio-onion-dev/examples/two_layers.c" ||
+        return 1
+    run "$tmp/program"
+    [ $? -eq 2 ] && run "$tmp/root/usr/bin/onion_client" -help
+}
+
+works_in_cxx() {
+    cat >"$tmp/program.cc" <<'END'
+#include <bio_onion.h>
+
+int main()
+{
+    BIO *stack = BIO_new_onion_stack(BIO_new(BIO_s_mem()));
+    int depth = BIO_onion_write_depth(stack);
+
+    BIO_free_all(stack);
+    return stack == nullptr || depth != 0;
+}
+END
+    build "${CXX:-c++}" "$tmp/program.cc" && run "$tmp/program"
 }
 
 check 'the library' holds libbio-onion0 "$lib/libbio_onion.so.0"
 check 'the development files' holds libbio-onion-dev usr/include/bio_onion.h \
     "$lib/libbio_onion.so" "$lib/libbio_onion.a" "$lib/pkgconfig/bio_onion.pc" \
-    usr/share/man/man3/BIO_f_onion.3.gz usr/share/man/man5/onion_config.5.gz \
+    usr/share/man/man3/BIO_f_onion.3.gz \
+    usr/share/man/man3/BIO_new_onion.3.gz usr/share/man/man5/onion_config.5.gz \
     usr/share/man/man7/onion_from_ssl.7.gz \
     usr/share/doc/libbio-onion-dev/examples/two_layers.c
 check 'the tools' holds bio-onion-tools usr/bin/onion_client \
@@ -53,5 +79,10 @@ check 'the tools' holds bio-onion-tools usr/bin/onion_client \
     usr/share/man/man1/onion_server.1.gz usr/share/man/man7/onion_options.7.gz
 check 'they unpack' unpack
 check 'a program is built with them, and starts, as do the tools' works
+if have "${CXX:-c++}"; then
+    check 'a program in C++ is built with them, and works' works_in_cxx
+else
+    skip 'a program in C++' 'no C++ compiler'
+fi
 
 done_testing
