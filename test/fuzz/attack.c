@@ -74,9 +74,9 @@ static int not_done(int ret)
                   "queue: empty after a retry");
         return 0;
     }
+    FUZZ_MUST(x.tampered, "failure: of a peer that kept to the protocol");
     check_error();
     x.failed = BIO_onion_failed_layer(x.stack, NULL) > 0;
-    FUZZ_MUST(x.tampered, "failure: of a peer that kept to the protocol");
     return 1;
 }
 

@@ -41,12 +41,12 @@ for version in 1_2 1_3; do
         -servername no.example
     stop_background "$pid"
 
-    start server -tls$version -Verify 1 -verify_return_error \
+    start server -tls$version -Verify 1 \
         -CAfile "$certs/ca.pem" || exit 99
     dest="-dest https://127.0.0.1:$port -servername inner.example"
     # shellcheck disable=SC2086
     check "openssl s_server, TLS $version: a client certificate" \
-        comes_reversed 'Peer certificate: CN = middle.example' $dest \
+        comes_reversed 'Peer certificate: CN *= *middle.example' $dest \
         -cert "$certs/middle.example.pem" -key "$certs/middle.example.key"
     # shellcheck disable=SC2086
     check "openssl s_server, TLS $version: none, where one is wanted" \
