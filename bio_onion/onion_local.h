@@ -99,6 +99,7 @@ typedef struct onion_layer_st {
     SSL *ssl;               /* NULL until BIO_set_ssl() */
     BIO *port;              /* one reference; what ssl reads and writes */
     unsigned auto_retry : 1;    /* ssl had that mode when it got the port */
+    unsigned stacked : 1;   /* of a stack, which empties the error queue */
     unsigned rests : 1;     /* SSL_MODE_RELEASE_BUFFERS is the stack's to set */
     int overhead;           /* of a record; 0 before the handshake is done */
     size_t room_below;      /* fits into a record below; 0 if not known */

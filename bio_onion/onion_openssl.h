@@ -20,6 +20,9 @@
 /* BIO_read() asks for the end at once, and makes -1 of a 0 that is none. */
 # define ONION_READ_ASKS_FOR_END    (OpenSSL_version_num() >= 0x40000000L)
 
+# ifndef SSL_R_RECORD_LAYER_FAILURE
+#  define SSL_R_RECORD_LAYER_FAILURE    313
+# endif
 # if !OPENSSL_VERSION_PREREQ(3, 3)
 #  define SSL_SESSION_get_time_ex(s)    ((time_t)SSL_SESSION_get_time(s))
 #  define SSL_SESSION_set_time_ex(s, t) SSL_SESSION_set_time(s, (long)(t))

@@ -89,6 +89,7 @@ int BIO_onion_start_tls(BIO *stack, SSL *ssl,
         return onion_stack_refuse(b, ERR_R_MALLOC_FAILURE, "start");
     }
     (void)BIO_set_close(layer, BIO_CLOSE);  /* from here on it is ours */
+    onion_layer_of(layer)->stacked = 1;
     prepare(ssl);
     onion_rest_begin(b, layer);
     insert(b, layer);

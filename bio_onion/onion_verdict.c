@@ -90,11 +90,28 @@ static int is_ssl_reason(unsigned long error, int reason)
     return ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == reason;
 }
 
+/*
+ * Why that record failed, where the newest entry does not say more. From 3.2 on
+ * an older one does, which cannot be had without taking all away; but in a
+ * stack the queue was empty, so the oldest is of this record, or of the cipher.
+ */
+static unsigned long cause_of_record(const ONION_LAYER *l, unsigned long newest)
+{
+    unsigned long oldest = ERR_peek_error();
+
+    if (!l->stacked || !is_ssl_reason(newest, SSL_R_RECORD_LAYER_FAILURE))
+        return newest;
+    if (ERR_GET_LIB(oldest) == ERR_LIB_PROV)
+        return ERR_PACK(ERR_LIB_SSL, 0,
+                        SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC);
+    return ERR_GET_LIB(oldest) == ERR_LIB_SSL ? oldest : newest;
+}
+
 /* For a call that ended without result, retry or close_notify: what failed. */
 static int fail(BIO *layer)
 {
     ONION_LAYER *l = onion_layer_of(layer);
-    unsigned long cause = ERR_peek_last_error();
+    unsigned long cause = cause_of_record(l, ERR_peek_last_error());
     /* Without a fatal error, the newest entry may be somebody else's. */
     int fatal = is_in_error(l);
 

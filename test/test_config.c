@@ -265,8 +265,8 @@ START_TEST(a_start_that_is_refused_keeps_nothing)
 
     ends_new(&e, both);
     if (_i == 0) {
-        c = load("[client]\nlayers = a, b\nrole = client\n[a]\nhost = x\n"
-                 "[b]\n", "client");
+        c = load("[client]\nlayers = a, b\nrole = client\n"
+                 "[a]\nhost = one.example\n[b]\n", "client");
         test_refused(BIO_onion_start_config(e.client, c, -1),
                      ERR_R_PASSED_NULL_PARAMETER);
         BIO_onion_config_free(c);

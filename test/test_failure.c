@@ -323,10 +323,16 @@ static void stock_up(int i, int depth)
 /* Reads the first word, and then the failure of this layer. */
 static void stock_failed(int reason, int layer)
 {
+    const char *text;
     char in[20];
+    int n;
 
     ck_assert_int_eq(BIO_read(stack, in, 5), 5);
-    test_failed_at(stack, BIO_read(stack, in, 20), reason, layer);
+    n = BIO_read(stack, in, 20);
+    /* OpenSSL 3.2 and later has that for a newest entry, which says nothing. */
+    ERR_peek_last_error_data(&text, NULL);
+    ck_assert_ptr_null(strstr(text, "record layer failure"));
+    test_failed_at(stack, n, reason, layer);
     stays_failed(stack, tap, layer);
 }
 

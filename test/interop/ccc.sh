@@ -57,7 +57,7 @@ ccc_ends_tls() {
 # curl's passive mode sends no close_notify: what is no end for a layer.
 curl_is_refused() {
     ! curl_gets passive && cat "$log" && [ ! -e "$tmp/got" ] &&
-        grep -q 'layer 1 .*: wrong version number' "$log" &&
+        grep -Eq 'layer 1 .*: (wrong version number|bad record type)' "$log" &&
         ! sed '1,/CCC/d' "$log" | grep '^depth=0'
 }
 
