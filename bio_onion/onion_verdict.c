@@ -101,6 +101,7 @@ static unsigned long cause_of_record(const ONION_LAYER *l, unsigned long newest)
 
     if (!l->stacked || !is_ssl_reason(newest, SSL_R_RECORD_LAYER_FAILURE))
         return newest;
+    /* untested: OpenSSL 3.0 does not say so; test_failure.c has it with 3.2 */
     if (ERR_GET_LIB(oldest) == ERR_LIB_PROV)
         return ERR_PACK(ERR_LIB_SSL, 0,
                         SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC);
