@@ -18,6 +18,7 @@
 /* The last traffic secrets of TLS 1.3 that a context has told of. */
 static struct secrets {
     SSL *ssl;
+    unsigned told;              /* the later, the larger */
     char client[2 * SECRET + 1], server[2 * SECRET + 1];
     char early[2 * SECRET + 1];
 } kept[KEPT];
@@ -32,13 +33,21 @@ static struct secrets *kept_of(const SSL *ssl)
     return NULL;
 }
 
-/* Or the place of the one that was kept longest. */
+/* Or the place of the one that has told nothing for longest. */
 static struct secrets *place_for(const SSL *ssl)
 {
-    static int next;
+    static unsigned now;
     struct secrets *s = kept_of(ssl);
+    int i;
 
-    return s != NULL ? s : &kept[next++ % KEPT];
+    if (s == NULL) {
+        s = kept;
+        for (i = 1; i < KEPT; i++)
+            if (kept[i].told < s->told)
+                s = &kept[i];
+    }
+    s->told = ++now;
+    return s;
 }
 
 /* A line is a label, the random number of the client, and the secret. */
