@@ -193,10 +193,10 @@ static BIO *awaited_bio(const ONION_LAYER *l)
 static ONION_VERDICT again(ONION_LAYER *l)
 {
     int progress = l->fed || l->holds_more || SSL_is_dtls(l->ssl);
+    unsigned long newest = ERR_peek_last_error();
 
-    if (SSL_in_init(l->ssl)
-        && ERR_GET_LIB(ERR_peek_last_error()) == ERR_LIB_SSL)
-        progress = 0;
+    if (SSL_in_init(l->ssl) && ERR_GET_LIB(newest) == ERR_LIB_SSL)
+        progress = 0;   /* untested: OpenSSL 3.0 does not end so */
     l->holds_more = SSL_has_pending(l->ssl) != 0;
     return progress ? ONION_AGAIN : ONION_FAILED;
 }
