@@ -258,22 +258,16 @@ static void leave(LOOP *l)
     run_all(l);
 }
 
-static void hear_signal(LOOP *l, int number)
-{
-    if (number == SIGHUP)
-        log_reopen(&l->server->log);
-    else if (l->server->draining)
-        l->gone = 1;
-    else
-        leave(l);
-}
-
 static void hear_signals(LOOP *l)
 {
-    unsigned char number;
-
-    while (read(l->signals.fd, &number, 1) == 1)
-        hear_signal(l, number);
+    while (net_take_signal(SIGHUP))
+        log_reopen(&l->server->log);
+    while (net_take_signal(SIGTERM) || net_take_signal(SIGINT)) {
+        if (l->server->draining)
+            l->gone = 1;
+        else
+            leave(l);
+    }
 }
 
 /* The loop
@@ -285,7 +279,7 @@ static void found(SLOT *slot, void *arg)
     LOOP *l = arg;
 
     if (slot == &l->signals)
-        hear_signals(l);
+        net_clear_signals();
     else if (slot == &l->lookups)
         lookups_collect(l->server->lookups, run_conn_found, l);
     else if (slot->owner == &l->main || slot->owner == &l->stats)
@@ -326,6 +320,7 @@ static int serve(LOOP *l)
     while (!l->gone && !(l->server->draining && l->main.n == 0)) {
         if (!wait_run(l->server->wait, until_first(l, net_now()), found, l))
             return report(TOOL_NETWORK, NULL, "wait: %s", strerror(errno));
+        hear_signals(l);
         run_timers(l, net_now());
         run_ready(l, net_now());
     }

@@ -429,16 +429,37 @@ long long net_now(void)
     return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* Of those that are caught. */
+#define SIGNALS 32
+
+/* The pipe wakes whoever waits; what counts is here, since a write may fail. */
 static int signal_pipe[2];
+static volatile sig_atomic_t came[SIGNALS];
+static sig_atomic_t taken[SIGNALS];
 
 static void on_signal(int number)
 {
     int saved = errno;
-    unsigned char byte = (unsigned char)number;
-    ssize_t n = write(signal_pipe[1], &byte, 1);
 
-    (void)n;
+    came[number]++;
+    (void)!write(signal_pipe[1], "", 1);
     errno = saved;
+}
+
+int net_take_signal(int number)
+{
+    if (taken[number] == came[number])
+        return 0;
+    taken[number]++;
+    return 1;
+}
+
+void net_clear_signals(void)
+{
+    char wakes[64];
+
+    while (read(signal_pipe[0], wakes, sizeof(wakes)) > 0)
+        ;
 }
 
 static int set_handler(int number, void (*handler)(int))

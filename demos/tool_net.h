@@ -87,10 +87,15 @@ long long net_now(void);
 void net_ignore_sigpipe(void);
 
 /*
- * A pipe from which the number of each SIGTERM and SIGINT can be read, as a
- * byte; -1 on failure. And of other signals from then on: 1, or 0 on failure.
+ * SIGTERM and SIGINT are caught from then on: a pipe that can be read when one
+ * has come, until net_clear_signals(); -1 on failure. And one more signal, of
+ * those up to 31: 1, or 0 on failure.
  */
 int net_catch_signals(void);
 int net_catch_signal(int number);
+void net_clear_signals(void);
+
+/* 1 for each time that a caught signal has come, then 0. */
+int net_take_signal(int number);
 
 #endif

@@ -149,8 +149,22 @@ listens_or_ends() {
     grep -q '^ACCEPT ' "$tmp/server.log" || ! kill -0 "$traced" 2>/dev/null
 }
 
+# ends: with 0, when it is asked to.
+ends() {
+    kill "$traced"
+    wait_for 20 is_gone || return 1
+    wait "$traced"
+    status=$?
+    traced=
+    [ "$status" -eq 0 ]
+}
+
+is_gone() {
+    ! kill -0 "$traced" 2>/dev/null
+}
+
 # With -D the server is our child, and strace is its.
-server_run() {
+server_starts() {
     # Here and now: what is said below must not be that of the last one.
     : >"$tmp/server.log"
     # shellcheck disable=SC2086 # words are meant
@@ -159,18 +173,27 @@ server_run() {
         >"$tmp/server.log" 2>&1 &
     traced=$!
     served=0
-    wait_for 40 listens_or_ends || return 1
+    wait_for 40 listens_or_ends
+}
+
+server_run() {
+    server_starts "$@" || return 1
     server_address=$(sed -n 's/^ACCEPT //p' "$tmp/server.log")
     if [ -z "$server_address" ]; then
         has_said_why
         return
     fi
-    serves_one || return 1
-    kill "$traced"
-    wait "$traced"
-    status=$?
-    traced=
-    [ "$status" -eq 0 ]
+    serves_one && ends
+}
+
+# What it writes next is to itself, that there is a signal.
+ends_unwoken() {
+    if server_starts -e trace=write -e 'inject=write:error=EIO:when=2+' && ends
+    then
+        return 0
+    fi
+    [ -z "$traced" ] || kill -9 "$traced"
+    return 1
 }
 
 # server_case CALL ERROR TIME
@@ -209,6 +232,7 @@ echo "# $(wc -l <"$tmp/client.cases") of $(wc -l <"$tmp/client.all") calls of" \
     "the client have failed"
 stop_background "$pid"
 
+check 'the server ends at a signal, though it cannot wake itself' ends_unwoken
 check 'the server under strace' server_run -e "trace=$calls"
 all_cases "$tmp/trace" >"$tmp/server.all"
 chosen "$tmp/server.all" >"$tmp/server.cases"

@@ -45,6 +45,7 @@ static struct secrets *place_for(const SSL *ssl)
         for (i = 1; i < KEPT; i++)
             if (kept[i].told < s->told)
                 s = &kept[i];
+        memset(s, 0, sizeof(*s));
     }
     s->told = ++now;
     return s;
