@@ -462,8 +462,10 @@ static void change(struct fuzz_input *in, unsigned how)
     default:
         relay_end(r);
     }
+    /* And no close_notify is on its way before it. */
     w.strict[to] |= is_shaken(&w.end[0]) && is_shaken(&w.end[1])
-        && how % 8 == 6 && r->changed;
+        && how % 8 == 6 && r->changed
+        && writes_at(&w.end[!to]) == reads_at(&w.end[to]);
 }
 
 /*
