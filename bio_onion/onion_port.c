@@ -162,7 +162,8 @@ static int port_write(BIO *port, const char *in, size_t len, size_t *put)
 
 /*
  * OpenSSL 3.0 takes a flush in a handshake that asks for a retry for fatal. It
- * is accepted here, and tried again before anything else is done below.
+ * is accepted here, and tried again before anything else is done below. What is
+ * below and has ended is not flushed: that would hide its end by a failure.
  */
 static long port_flush(BIO *port, ONION_LAYER *l)
 {
@@ -171,6 +172,8 @@ static long port_flush(BIO *port, ONION_LAYER *l)
 
     if (!has_below(port, next))
         return 0;
+    if (l->ended)
+        return 1;
     ret = (int)BIO_flush(next);
     l->flush_owed = ret <= 0 && BIO_should_retry(next);
     BIO_clear_retry_flags(port);

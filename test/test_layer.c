@@ -291,6 +291,20 @@ START_TEST(a_flush_that_fails_fails_the_layer)
 }
 END_TEST
 
+/* i: version. OpenSSL flushes after the alert that it has for an end. */
+START_TEST(an_end_where_no_flush_succeeds_is_a_truncation)
+{
+    struct ends e = ends_shaken(1 + 2 * _i, 1);
+    char in[10];
+
+    relay(e.s, e.c, test_bytes(4), 4);
+    BIO_set_callback_ex(e.half_c, test_no_flush);
+    BIO_shutdown_wr(e.half_s);
+    test_failed(e.c, BIO_read(e.c, in, 10), ONION_R_TRUNCATED);
+    ends_free(&e);
+}
+END_TEST
+
 START_TEST(what_follows_a_key_update_that_is_answered_is_read_at_once)
 {
     struct ends e = ends_shaken(1, 1);
@@ -1397,6 +1411,7 @@ static void settings(Suite *s)
     test_loop(tc, it_flushes_as_often_as_bio_f_ssl_does, 0, 2);
     tcase_add_test(tc, a_flush_that_waits_is_made_good_once);
     tcase_add_test(tc, a_flush_that_fails_fails_the_layer);
+    test_loop(tc, an_end_where_no_flush_succeeds_is_a_truncation, 0, 2);
     tcase_add_test(tc,
                    what_follows_a_key_update_that_is_answered_is_read_at_once);
     test_loop(tc, reset_forgets_what_became_of_the_last_session, 0, 3);
