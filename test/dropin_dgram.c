@@ -97,6 +97,17 @@ static unsigned int short_timer(SSL *ssl, unsigned int microseconds)
     return 50000;         /* less than 15000 counts as none left */
 }
 
+/* Waits until the timer has run out, and acts on it. */
+static int send_again(SSL *ssl)
+{
+    struct timeval left;
+
+    do
+        DTLSv1_get_timeout(ssl, &left);
+    while (left.tv_sec > 0 || left.tv_usec > 0);
+    return (int)DTLSv1_handle_timeout(ssl);
+}
+
 static void row_datagrams_lost(struct scene *x)
 {
     struct timeval left;
@@ -109,12 +120,50 @@ static void row_datagrams_lost(struct scene *x)
     BIO_do_handshake(x->c);
     note(x, "a timer runs", DTLSv1_get_timeout(ssl, &left));
     note(x, "lost", BIO_read(x->half_s, in, sizeof(in)) > 0);
-    do
-        DTLSv1_get_timeout(ssl, &left);
-    while (left.tv_sec > 0 || left.tv_usec > 0);
-    note(x, "sent again", DTLSv1_handle_timeout(ssl));
+    note(x, "sent again", send_again(ssl));
     DTLS_set_timer_cb(ssl, NULL);
     shake(x, x->c, x->s);
+    tell_passes(x);
+}
+
+/* Takes all datagrams that are there, as one; its length. */
+static int take_datagrams(BIO *b, char *out, int size)
+{
+    int len = 0, got;
+
+    while ((got = BIO_read(b, out + len, size - len)) > 0)
+        len += got;
+    return len;
+}
+
+/*
+ * The last flight of s comes too late, and once more, in one datagram with data
+ * that s sent after it: c has then read a record, and one that is for nobody.
+ */
+static void row_datagrams_again(struct scene *x)
+{
+    char first[2000], second[2000];
+    int len, more;
+
+    open_datagrams(x);
+    DTLS_set_timer_cb(ssl_in(x->c), short_timer);
+    BIO_do_handshake(x->c);
+    BIO_do_handshake(x->s);
+    BIO_do_handshake(x->c);
+    tell(x, "handshake", x->s, BIO_do_handshake(x->s));
+    len = take_datagrams(x->half_c, first, sizeof(first));
+    note(x, "sent again", send_again(ssl_in(x->c)));
+    DTLS_set_timer_cb(ssl_in(x->c), NULL);
+    tell(x, "read", x->s, BIO_read(x->s, second, sizeof(second)));
+    more = take_datagrams(x->half_c, second, sizeof(second));
+    note(x, "late", BIO_write(x->half_s, first, len) > 0);
+    tell(x, "handshake", x->c, BIO_do_handshake(x->c));
+    tell(x, "write", x->s, BIO_write(x->s, test_bytes(100), 100));
+    len = take_datagrams(x->half_c, first, sizeof(first));
+    memcpy(first + len, second, (size_t)more);
+    note(x, "in one", BIO_write(x->half_s, first, len + more) == len + more);
+    tell(x, "read", x->c, BIO_read(x->c, second, sizeof(second)));
+    tell(x, "read", x->c, BIO_read(x->c, second, sizeof(second)));
     tell_passes(x);
 }
 
@@ -153,6 +202,10 @@ const struct row dgram_rows[] = {
       "read 100; read 100; read -1 retry read; read 0", NULL, NULL },
     { "DTLS, a datagram lost", row_datagrams_lost, NULL, ONCE,
       "a timer runs 1; lost 1; sent again 1; data passes", NULL, NULL },
+    { "DTLS, a flight that comes again behind data", row_datagrams_again, NULL,
+      ONCE, "handshake 1; sent again 1; read -1 retry read; late 1; "
+      "handshake 1; write 100; in one 1; read 100; read -1 retry read; "
+      "data passes", NULL, NULL },
     { "DTLS, a datagram that is none of its", row_datagrams_junk, NULL, ONCE,
       "junk 18; read -1 retry read; data passes", NULL, NULL },
     { "datagram controls", row_datagram_ctrls, NULL, ONCE,
