@@ -435,6 +435,57 @@ START_TEST(tickets_of_one_record_are_all_taken)
 }
 END_TEST
 
+/* RFC 5246, 7.4.9: verify_data of 12 bytes. The record is its first. */
+static size_t record_of_finished(const void *behind, size_t len,
+                                 unsigned char *out)
+{
+    unsigned char content[16 + RECORD_ROOM] = { SSL3_MT_FINISHED, 0, 0, 12 };
+    struct record_maker m;
+
+    SSL_get_finished(s.ssl[1], content + 4, 12);
+    memcpy(content + 16, behind, len);
+    record_maker(&m, s.ssl[1], 0);
+    m.number = 0;
+    return record_make(&m, SSL3_RT_HANDSHAKE, content, 16 + len, out);
+}
+
+/*
+ * _i: role. The layer is through its handshake and has more of the record in
+ * which that ended: requests that it answers without reading.
+ */
+START_TEST(messages_behind_a_finished_are_taken)
+{
+    unsigned char flight[5000], requests[3 * 4] = { 0 };
+    BIO *held = BIO_new(BIO_s_mem());
+    int len, done = 0, shaken = 0;
+    char in[2];
+
+    stack = stock_pair(&s, 1000000, &tap);
+    stock_start(&s, test_ssl(_i, TLS1_2_VERSION, 1));
+    SSL_set0_wbio(s.ssl[1], held);
+    BIO_onion_start_tls(stack, test_ssl(!_i, TLS1_2_VERSION, 1), NULL, 0);
+    while (!shaken) {
+        shaken = BIO_do_handshake(stack) == 1;
+        SSL_do_handshake(s.ssl[1]);
+        if ((len = BIO_read(held, flight, sizeof(flight))) <= 0)
+            continue;
+        if (!done && SSL_get_finished(s.ssl[1], in, 0) > 0) {
+            len -= (int)record_of_finished("", 0, flight + len);
+            requests[0] = requests[4] = requests[8] = !SSL_is_server(s.ssl[1]);
+            len += (int)record_of_finished(requests, 12, flight + len);
+            done = 1;
+        }
+        stock_write(&s, 0, flight, (size_t)len);
+    }
+    stock_write(&s, 1, "x", 1);
+    len = BIO_read(held, flight, sizeof(flight));
+    stock_write(&s, 0, flight, (size_t)len);
+    ck_assert_int_eq(read_once(in, sizeof(in)), 1);
+    ck_assert(done && in[0] == 'x');
+    tear_down();
+}
+END_TEST
+
 static void allowed(Suite *suite)
 {
     TCase *tc = test_case(suite, "bounded");
@@ -443,6 +494,7 @@ static void allowed(Suite *suite)
     tcase_add_loop_test(tc, key_updates_do_not_hold_a_read, 0, 2);
     tcase_add_test(tc, tickets_do_not_hold_a_read);
     tcase_add_test(tc, tickets_of_one_record_are_all_taken);
+    tcase_add_loop_test(tc, messages_behind_a_finished_are_taken, 0, 2);
     tcase_add_loop_test(tc, records_of_one_byte_are_read_one_by_one, 0, 4);
     tcase_add_loop_test(tc, empty_records_between_data_do_not_hold_a_read, 0,
                         4);
