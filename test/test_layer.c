@@ -299,7 +299,7 @@ START_TEST(an_end_where_no_flush_succeeds_is_a_truncation)
 
     relay(e.s, e.c, test_bytes(4), 4);
     BIO_set_callback_ex(e.half_c, test_no_flush);
-    BIO_shutdown_wr(e.half_s);
+    (void)BIO_shutdown_wr(e.half_s);
     test_failed(e.c, BIO_read(e.c, in, 10), ONION_R_TRUNCATED);
     ends_free(&e);
 }
