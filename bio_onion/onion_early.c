@@ -155,15 +155,19 @@ static size_t fits(const struct onion_early_st *e, size_t len)
 /*
  * OpenSSL counts a write once more at each retry, and fails at the limit. What
  * was taken is within it; the session has to have it again for the next time.
+ * At a retry what was taken may have moved, where more was taken meanwhile.
  */
 static int write_early(SSL *ssl, const void *in, size_t len, size_t *n)
 {
     SSL_SESSION *session = SSL_get0_session(ssl);
     uint32_t max = SSL_SESSION_get_max_early_data(session);
+    long modes = SSL_get_mode(ssl);
     int ret;
 
     SSL_SESSION_set_max_early_data(session, UINT32_MAX);
+    SSL_set_mode(ssl, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     ret = SSL_write_early_data(ssl, in, len, n);
+    SSL_clear_mode(ssl, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER & ~modes);
     SSL_SESSION_set_max_early_data(session, max);
     return ret;
 }
