@@ -331,6 +331,8 @@ int onion_write(BIO *stack, const char *in, int len);
 /* Bytes that wait for more; and puts them into the layer: 1, or -1. */
 size_t onion_write_gathered(BIO *stack);
 int onion_write_send_gathered(BIO *stack);
+/* The same, and all that layers have taken to send it early. */
+int onion_write_flush(BIO *stack);
 /* ONION_FOLLOW: there is a layer to close, and nothing goes into it before. */
 int onion_write_may_follow(BIO *stack);
 /* After the last byte: ONION_FOLLOW, if it had to wait. ret, or -1. */

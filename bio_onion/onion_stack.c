@@ -281,7 +281,7 @@ static int flush(BIO *b)
     if (onion_write_gathered(b) > 0
         && !onion_wire_writable(onion_stack_of(b)->wire))
         return -1;
-    ret = onion_stack_leave(b, onion_write_send_gathered(b));
+    ret = onion_stack_leave(b, onion_write_flush(b));
     return ret > 0 && onion_write_may_follow(b) ? onion_write_follow(b, 1)
                                                 : ret;
 }

@@ -154,6 +154,13 @@ int onion_write_send_gathered(BIO *b)
     return ret;
 }
 
+int onion_write_flush(BIO *b)
+{
+    int ret = onion_write_send_gathered(b);
+
+    return ret > 0 ? push_early(b, onion_chain_write_top(b)) : ret;
+}
+
 /* 1: nothing of a write is still to go into the layer. 0: refused. */
 int onion_write_settle(BIO *b, const char *what)
 {

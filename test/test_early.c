@@ -923,6 +923,7 @@ START_TEST(what_follows_a_flush_that_waits_is_not_lost)
     r.piece = _i ? 7000 : 1;
     ask(&r);
     test_retried(r.a.bio, (int)BIO_flush(r.a.bio));
+    test_retried(r.a.bio, (int)BIO_flush(r.a.bio));
     r.piece = 0;
     layer_2_goes_early(&r);
 }
