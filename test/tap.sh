@@ -87,6 +87,12 @@ have() {
     command -v "$1" >/dev/null 2>&1
 }
 
+# python_with MODULE: prints the Python that has it: the program itself, since
+# what PATH has may be a script that takes its time.
+python_with() {
+    python3 -c "import $1, sys; print(sys.executable)" 2>/dev/null
+}
+
 # background LOG COMMAND...: sets pid. It reads $stdin, if that is set.
 background() {
     tap_log=$1

@@ -536,14 +536,13 @@ json() {
     json_code=$1
     shift 2
     run "$json_code" -json "$@" || return 1
-    python3 -m json.tool <"$tmp/out" || return 1
-    python3 -c "import json, sys
+    "$python" -c "import json, sys
 o = json.load(sys.stdin)
 sys.exit(0 if ($json_true) else 1)" <"$tmp/out"
 }
 
 echo hello >"$tmp/in"
-if have python3; then
+if python=$(python_with json); then
     check '-json: each layer, in full' json 0 "o['exit'] == 0 and \
         o['error'] is None and o['failed_layer'] is None and \
         o['depth'] == 3 and o['required_depth'] == 3 and \

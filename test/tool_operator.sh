@@ -198,7 +198,7 @@ check 'a log that has no reader at the start is a mistake' no_reader
 
 # Who asks for the statistics is none of the -max_conns.
 too_many() {
-    python3 -c 'import socket, sys, time
+    "$python" -c 'import socket, sys, time
 host, port = sys.argv[1].rsplit(":", 1)
 held = [socket.create_connection((host, port)) for i in range(65)]
 time.sleep(0.5)' "$(sed -n 's/^STATS //p' "$log")"
@@ -207,7 +207,7 @@ time.sleep(0.5)' "$(sed -n 's/^STATS //p' "$log")"
     grep -qE ' refused peer=.* end="too many ask for -stats"$' "$tmp/log" &&
         ! grep -q max_conns "$tmp/log"
 }
-if have python3; then
+if python=$(python_with socket); then
     serve -layers 2 -stats 0 -log "$tmp/log"
     check 'too many who ask for -stats are refused as such' too_many
     stop_background "$pid"

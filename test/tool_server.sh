@@ -7,8 +7,7 @@
 # shellcheck source=test/tools.sh
 . "${srcdir:-.}/test/tools.sh"
 
-# The program itself: what PATH has may be a script that takes its time.
-python=$(python3 -c 'import ssl, sys; print(sys.executable)' 2>/dev/null) ||
+python=$(python_with ssl) ||
     skip_all 'no python3 for peers with TLS within TLS'
 
 CAFILE=$certs/ca.pem
