@@ -924,6 +924,8 @@ START_TEST(what_follows_a_flush_that_waits_is_not_lost)
     ask(&r);
     test_retried(r.a.bio, (int)BIO_flush(r.a.bio));
     test_retried(r.a.bio, (int)BIO_flush(r.a.bio));
+    ck_assert_int_eq(SSL_get_mode(ssl_of_client(&r, 2))
+                     & SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER, 0);
     r.piece = 0;
     layer_2_goes_early(&r);
 }

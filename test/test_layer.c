@@ -291,6 +291,26 @@ START_TEST(a_flush_that_fails_fails_the_layer)
 }
 END_TEST
 
+static long flush_waits(BIO *b, int oper, const char *argp, size_t len,
+                        int argi, long argl, int ret, size_t *processed)
+{
+    if (oper == BIO_CB_CTRL && argi == BIO_CTRL_FLUSH)
+        BIO_set_retry_write(b);
+    return test_no_flush(b, oper, argp, len, argi, argl, ret, processed);
+}
+
+START_TEST(a_flush_of_0_may_ask_for_a_retry)
+{
+    struct ends e = ends_new(1, 1, 70000);
+
+    BIO_set_callback_ex(e.half_c, flush_waits);
+    test_retried(e.c, (int)BIO_do_handshake(e.c));
+    BIO_set_callback_ex(e.half_c, NULL);
+    shake(e.c, e.s);
+    ends_free(&e);
+}
+END_TEST
+
 /* i: version. OpenSSL flushes after the alert that it has for an end. */
 START_TEST(an_end_where_no_flush_succeeds_is_a_truncation)
 {
@@ -1411,6 +1431,7 @@ static void settings(Suite *s)
     test_loop(tc, it_flushes_as_often_as_bio_f_ssl_does, 0, 2);
     tcase_add_test(tc, a_flush_that_waits_is_made_good_once);
     tcase_add_test(tc, a_flush_that_fails_fails_the_layer);
+    tcase_add_test(tc, a_flush_of_0_may_ask_for_a_retry);
     test_loop(tc, an_end_where_no_flush_succeeds_is_a_truncation, 0, 2);
     tcase_add_test(tc,
                    what_follows_a_key_update_that_is_answered_is_read_at_once);
